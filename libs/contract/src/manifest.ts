@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { isCapabilityWant } from './capability.js';
+import { isName } from './name.js';
+import { Problem } from './problem.js';
+import { isRange, isVersion } from './version.js';
+import { faultsOf } from './zod-faults.js';
+
+/** Name of the manifest inside an archive. In a source folder it is `proxylet.jsonc`. */
+export const manifestFileName = 'proxylet.json';
+export const manifestMaxBytes = 64 * 1024;
+
+const nameText = z
+  .string()
+  .refine(isName, 'must be namespace/name in lower-case letters, digits and hyphens');
+const rangeText = z.string().refine(isRange, 'must be a version range such as ^1.2');
+const capabilityText = z
+  .string()
+  .refine(isCapabilityWant, 'must be a capability such as kv, device:camera or gpio@^2');
+const topicPattern = z
+  .string()
+  .max(200)
+  .regex(/^[a-zA-Z0-9_*>-]+(?:\.[a-zA-Z0-9_*>-]+)*$/, 'must be a topic such as meters.> or totals');
+const relativePath = z
+  .string()
+  .min(1)
+  .max(160)
+  .regex(
+    /^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))[A-Za-z0-9._/-]+$/,
+    'must be a relative path inside the archive',
+  );
+
+/** `https://host`, `https://*.host`, with an optional port: no path, no user, no wildcard elsewhere. */
+const originText = z
+  .string()
+  .max(300)
+  .regex(
+    /^https?:\/\/(?:\*\.)?[a-z0-9]+(?:[.-][a-z0-9]+)*(?::[0-9]{1,5})?$/,
+    'must be an origin such as https://api.example.com or https://*.example.com, without a path',
+  );
+
+const limitsSchema = z.strictObject({
+  /** Heap of the isolate, MB. */
+  memoryMb: z.int().min(8).max(4096).optional(),
+  /** CPU time of one call, ms. */
+  cpuMs: z.int().min(1).max(600_000).optional(),
+  /** Wall time of one call, ms. */
+  timeoutMs: z.int().min(1).max(3_600_000).optional(),
+});
+
+export const manifestSchema = z.strictObject({
+  $schema: z.string().max(500).optional(),
+  name: nameText,
+  version: z.string().refine(isVersion, 'must be a version such as 1.4.0'),
+  description: z.string().max(1000).optional(),
+  keywords: z.array(z.string().min(1).max(50)).max(20).optional(),
+  license: z.string().max(200).optional(),
+  homepage: z
+    .url({ protocol: /^https?$/ })
+    .max(500)
+    .optional(),
+  repository: z
+    .url({ protocol: /^https?$/ })
+    .max(500)
+    .optional(),
+  runtime: z.strictObject({ type: z.enum(['isolate']), version: rangeText }),
+  main: relativePath.default('dist/index.js'),
+  dependencies: z.record(nameText, rangeText).optional(),
+  capabilities: z.array(capabilityText).max(50).optional(),
+  fetch: z.array(originText).max(50).optional(),
+  scope: z.enum(['user', 'shared']).default('user'),
+  limits: limitsSchema.optional(),
+  schedule: z.array(z.string().min(1).max(200)).max(20).optional(),
+  topics: z
+    .strictObject({
+      subscribe: z.array(topicPattern).max(50).optional(),
+      publish: z.array(topicPattern).max(50).optional(),
+    })
+    .optional(),
+  /** A JSON Schema of the proxylet's settings; the engine checks `CONFIG` against it. */
+  config: z.record(z.string(), z.unknown()).optional(),
+  secrets: z
+    .array(z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be an upper-case name such as API_KEY'))
+    .max(50)
+    .optional(),
+});
+
+export type Manifest = z.output<typeof manifestSchema>;
+
+/**
+ * Reads a manifest from parsed JSON.
+ *
+ * @throws Problem `manifest-invalid`, with one fault per member; an unknown key names the nearest known one
+ */
+export function parseManifest(input: unknown): Manifest {
+  const result = manifestSchema.safeParse(input);
+  if (result.success) return result.data;
+  const errors = faultsOf(result.error, Object.keys(manifestSchema.shape));
+  const first = errors[0];
+  throw new Problem(
+    'manifest-invalid',
+    first === undefined
+      ? 'The manifest has faults.'
+      : `The manifest has ${errors.length === 1 ? 'a fault' : `${errors.length} faults`}: ${first.pointer || '/'} ${first.detail}.`,
+    { errors },
+  );
+}
+
+/** What a version asks the user for, in the form that consent grants (DESIGN §7, fine print). */
+export interface Permissions {
+  readonly capabilities: readonly string[];
+  readonly fetch: readonly string[];
+  readonly topics: { readonly subscribe: readonly string[]; readonly publish: readonly string[] };
+  readonly secrets: readonly string[];
+}
+
+export function permissionsOf(manifest: Manifest): Permissions {
+  return {
+    capabilities: manifest.capabilities ?? [],
+    fetch: manifest.fetch ?? [],
+    topics: { subscribe: manifest.topics?.subscribe ?? [], publish: manifest.topics?.publish ?? [] },
+    secrets: manifest.secrets ?? [],
+  };
+}
+
+export function asksForNothing(permissions: Permissions): boolean {
+  const { capabilities, fetch, topics, secrets } = permissions;
+  return (
+    capabilities.length + fetch.length + topics.subscribe.length + topics.publish.length + secrets.length ===
+    0
+  );
+}

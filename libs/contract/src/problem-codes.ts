@@ -1,0 +1,127 @@
+/**
+ * Every problem either server can answer with, listed once. The key is the stable wire `code`; clients branch on
+ * it, so a code is never renamed or given another meaning. `docs/problems.md` is generated from this table.
+ *
+ * `blame` says whose fault it is (it decides alerts and metrics): `caller`, `guest` (the proxylet's code),
+ * `operator` (configuration, disk, network of the box) or `us`.
+ */
+export const problemCodes = {
+  'invalid-request': {
+    status: 400,
+    blame: 'caller',
+    title: 'The request is not of the form this route takes',
+  },
+  'invalid-name': { status: 400, blame: 'caller', title: 'Not a valid namespace or proxylet name' },
+  'invalid-version': { status: 400, blame: 'caller', title: 'Not a Semantic Versioning 2.0 version' },
+  'invalid-range': { status: 400, blame: 'caller', title: 'Not a version range' },
+  'invalid-tenant': { status: 400, blame: 'caller', title: 'Not a valid tenant header' },
+  'no-credentials': { status: 401, blame: 'caller', title: 'An access token is needed' },
+  'invalid-token': { status: 401, blame: 'caller', title: 'The access token is not valid here' },
+  'insufficient-scope': { status: 403, blame: 'caller', title: 'The access token lacks a scope' },
+  forbidden: { status: 403, blame: 'caller', title: 'Not allowed for this principal' },
+  'not-found': { status: 404, blame: 'caller', title: 'Nothing is found here' },
+  'not-installed': { status: 404, blame: 'caller', title: 'You have no such installation on this engine' },
+  'method-not-allowed': { status: 405, blame: 'caller', title: 'This route has no such method' },
+  'not-acceptable': { status: 406, blame: 'caller', title: 'None of the accepted forms can be produced' },
+  'version-exists': {
+    status: 409,
+    blame: 'caller',
+    title: 'This version was published before with other content',
+  },
+  'namespace-taken': { status: 409, blame: 'caller', title: 'The namespace belongs to somebody else' },
+  'namespace-reserved': { status: 409, blame: 'caller', title: 'The namespace is reserved' },
+  'name-confusable': { status: 409, blame: 'caller', title: 'The name is too close to an existing one' },
+  'consent-required': {
+    status: 409,
+    blame: 'caller',
+    title: 'The proxylet asks for permissions not yet granted',
+  },
+  'idempotency-key-reused': {
+    status: 409,
+    blame: 'caller',
+    title: 'This Idempotency-Key was used for another request',
+  },
+  'installation-busy': {
+    status: 409,
+    blame: 'caller',
+    title: 'Another change of this installation is under way',
+  },
+  'in-use': { status: 409, blame: 'caller', title: 'Still in use' },
+  'precondition-failed': { status: 412, blame: 'caller', title: 'The object changed in the meantime' },
+  'body-too-large': { status: 413, blame: 'caller', title: 'The request body is larger than allowed' },
+  'archive-too-large': { status: 413, blame: 'caller', title: 'The archive is larger than allowed' },
+  'unsupported-media-type': {
+    status: 415,
+    blame: 'caller',
+    title: 'This route does not take this content type',
+  },
+  'range-not-satisfiable': { status: 416, blame: 'caller', title: 'The byte range lies outside the object' },
+  'archive-invalid': { status: 422, blame: 'caller', title: 'The archive cannot be read' },
+  'archive-entry-refused': {
+    status: 422,
+    blame: 'caller',
+    title: 'The archive holds an entry that is not allowed',
+  },
+  'manifest-missing': { status: 422, blame: 'caller', title: 'The archive has no proxylet.json at its root' },
+  'manifest-invalid': { status: 422, blame: 'caller', title: 'The manifest has faults' },
+  'manifest-mismatch': {
+    status: 422,
+    blame: 'caller',
+    title: 'The manifest names something else than the address',
+  },
+  'main-missing': {
+    status: 422,
+    blame: 'caller',
+    title: 'The archive lacks the main module its manifest names',
+  },
+  'main-invalid': { status: 422, blame: 'caller', title: 'The main module is not one this platform can run' },
+  'digest-mismatch': { status: 422, blame: 'caller', title: 'The bytes are not those of the stated digest' },
+  'service-invalid': { status: 422, blame: 'caller', title: 'The service has faults' },
+  unresolvable: { status: 422, blame: 'caller', title: 'No set of versions meets every want' },
+  'limit-above-cap': {
+    status: 422,
+    blame: 'caller',
+    title: 'The proxylet asks for more than this engine gives',
+  },
+  'quota-exceeded': { status: 429, blame: 'caller', title: 'A quota is used up' },
+  'too-many-requests': { status: 429, blame: 'caller', title: 'Too many requests' },
+  'request-cancelled': { status: 499, blame: 'caller', title: 'The caller went away' },
+  'proxylet-threw': { status: 500, blame: 'guest', title: 'The proxylet failed with an exception' },
+  internal: { status: 500, blame: 'us', title: 'Something broke on our side' },
+  'proxylet-bad-response': {
+    status: 502,
+    blame: 'guest',
+    title: 'The proxylet returned something that is no response',
+  },
+  'proxylet-invalid': { status: 502, blame: 'guest', title: 'The proxylet could not be started' },
+  'response-too-large': {
+    status: 502,
+    blame: 'guest',
+    title: 'The proxylet produced more than the engine passes on',
+  },
+  'artifact-corrupt': {
+    status: 502,
+    blame: 'operator',
+    title: 'The bytes received or stored are not those of the published digest',
+  },
+  'catalog-refused': { status: 502, blame: 'operator', title: 'The catalog refused this engine' },
+  'memory-limit': { status: 503, blame: 'guest', title: 'The proxylet used more memory than it may' },
+  'runner-lost': { status: 503, blame: 'guest', title: 'The process that ran the proxylet ended' },
+  'engine-busy': { status: 503, blame: 'operator', title: 'The engine has no capacity at the moment' },
+  'catalog-unavailable': { status: 503, blame: 'operator', title: 'The catalog cannot be reached' },
+  'idm-unavailable': { status: 503, blame: 'operator', title: 'The identity manager cannot be reached' },
+  'storage-unavailable': { status: 503, blame: 'operator', title: 'The storage cannot be reached' },
+  'not-ready': { status: 503, blame: 'operator', title: 'A dependency is down' },
+  'cpu-limit': { status: 504, blame: 'guest', title: 'The proxylet computed longer than it may' },
+  'time-limit': { status: 504, blame: 'guest', title: 'The proxylet did not answer in time' },
+} as const satisfies Record<string, ProblemDefinition>;
+
+export type Blame = 'caller' | 'guest' | 'operator' | 'us';
+
+interface ProblemDefinition {
+  readonly status: number;
+  readonly blame: Blame;
+  readonly title: string;
+}
+
+export type ProblemCode = keyof typeof problemCodes;

@@ -1,0 +1,183 @@
+import type { Readable } from 'node:stream';
+
+/** What the engine tells the sandbox about one installation, and what it gives the guest's calls. */
+export interface Guest {
+  /** Installation id: the key of its isolate. Never reused for another owner, proxylet or version. */
+  readonly id: string;
+  /** Guests of one group share a runner process; by default the publisher's namespace. */
+  readonly group: string;
+  /** `namespace/name`. */
+  readonly name: string;
+  readonly version: string;
+  /** Source text of the main module, read only when an isolate starts. */
+  readonly loadCode: () => Promise<GuestCode>;
+  readonly limits: GuestLimits;
+  /** Bindings the guest finds in `env`. */
+  readonly bindings: GuestBindings;
+  /** `ctx.installation`. */
+  readonly owner: GuestUser;
+}
+
+export interface GuestCode {
+  readonly source: string;
+  /** Shown in stack traces, e.g. `acme/thumb@1.3.0/dist/index.js`. */
+  readonly filename: string;
+}
+
+export interface GuestLimits {
+  /** Heap of the isolate, MB; 8 or more. */
+  readonly memoryMb: number;
+  /** CPU time of one call, ms. */
+  readonly cpuMs: number;
+  /** Wall time of one call, ms. */
+  readonly timeoutMs: number;
+  /** Largest request and largest response body, bytes. */
+  readonly bodyBytes: number;
+}
+
+export interface GuestBindings {
+  readonly kv: boolean;
+  /** Plain JSON given as `env.CONFIG`. */
+  readonly config: unknown;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** Who is behind a call, as `ctx.user`; never a token. */
+export interface GuestUser {
+  readonly subject: string;
+  readonly issuer: string;
+  readonly roles: readonly string[];
+}
+
+export interface GuestRequest {
+  readonly method: string;
+  /** Absolute URL as the guest sees it: the engine's origin and the path below `/run/{ns}/{name}`. */
+  readonly url: string;
+  /** Names and values in turn, as `rawHeaders` of `node:http`; already freed of what a guest must not see. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array | Readable | undefined;
+  readonly user: GuestUser;
+  /** Aborts when the client goes away: the guest's `request.signal` fires and its work is stopped. */
+  readonly signal: AbortSignal;
+  /** W3C trace id of the call, 32 hex digits. */
+  readonly traceId: string;
+}
+
+export interface GuestResponse {
+  readonly status: number;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  /** Whole when it was small and at hand, else a stream with back-pressure; a late failure destroys the stream. */
+  readonly body: Uint8Array | Readable | undefined;
+}
+
+/** `fetch` of a guest, as it reaches the engine; the engine alone has sockets and decides what is allowed. */
+export interface OutboundRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: readonly string[];
+  readonly body: Uint8Array | undefined;
+  readonly redirect: 'follow' | 'error' | 'manual';
+}
+
+export interface OutboundResponse {
+  readonly status: number;
+  readonly statusText: string;
+  /** Final URL after redirects. */
+  readonly url: string;
+  readonly redirected: boolean;
+  readonly headers: readonly string[];
+  readonly body: Uint8Array | Readable | undefined;
+}
+
+export type KvOperation =
+  | { readonly op: 'get'; readonly key: string }
+  | {
+      readonly op: 'put';
+      readonly key: string;
+      readonly value: Uint8Array;
+      readonly ttlSeconds: number | undefined;
+      /** Compare-and-set: write only where the current version is this one; 0 means "absent". */
+      readonly ifVersion: number | undefined;
+    }
+  | { readonly op: 'delete'; readonly key: string }
+  | {
+      readonly op: 'list';
+      readonly prefix: string;
+      readonly limit: number;
+      readonly cursor: string | undefined;
+    };
+
+export type KvResult =
+  | {
+      readonly op: 'get';
+      readonly entry: { readonly value: Uint8Array; readonly version: number } | undefined;
+    }
+  /** `version` is undefined when `ifVersion` did not match. */
+  | { readonly op: 'put'; readonly version: number | undefined }
+  | { readonly op: 'delete'; readonly existed: boolean }
+  | { readonly op: 'list'; readonly keys: readonly string[]; readonly cursor: string | undefined };
+
+export interface GuestLogEntry {
+  readonly atMs: number;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly text: string;
+  readonly traceId: string | undefined;
+}
+
+/**
+ * What the engine does for guests. An implementation must treat every argument as hostile input: it comes out of
+ * a process that untrusted code may have taken over. A rejection with a `GuestVisibleError` is shown to the guest;
+ * anything else becomes a nameless failure.
+ */
+export interface HostServices {
+  fetch(guest: Guest, request: OutboundRequest, signal: AbortSignal): Promise<OutboundResponse>;
+  kv(guest: Guest, operation: KvOperation): Promise<KvResult> | KvResult;
+  log(guest: Guest, entries: readonly GuestLogEntry[]): void;
+}
+
+/** An error whose name and message the guest may read, e.g. `TypeError: host not declared`. */
+export class GuestVisibleError extends Error {
+  constructor(
+    override readonly name: 'TypeError' | 'QuotaExceededError' | 'DataError' | 'AbortError' | 'NetworkError',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface RunnerInfo {
+  readonly group: string;
+  readonly pid: number;
+  readonly startedAtMs: number;
+  readonly rssBytes: number;
+  readonly isolates: number;
+  readonly inFlight: number;
+}
+
+export interface SandboxOptions {
+  readonly services: HostServices;
+  /** Resident memory above which a runner is killed, MB; default 768. */
+  readonly runnerMemoryMb?: number | undefined;
+  readonly maxRunners?: number | undefined;
+  /** Told of every runner that ended other than by `dispose`, for logs and metrics. */
+  readonly onRunnerLost?: ((event: { group: string; pid: number; reason: string }) => void) | undefined;
+  /** Told which layers of containment the host denied, once per start; never silent. */
+  readonly onDegraded?: ((layer: string, reason: string) => void) | undefined;
+}
+
+/** Runs guests in runner processes. Made by `startSandbox(options): Promise<Sandbox>`. */
+export interface Sandbox extends AsyncDisposable {
+  /**
+   * Calls the guest's `fetch` handler; starts its runner and isolate when they are not there.
+   *
+   * @throws Problem `cpu-limit`, `time-limit`, `memory-limit`, `runner-lost`, `proxylet-threw`, `proxylet-invalid`,
+   *   `proxylet-bad-response`, `response-too-large`, `body-too-large`, `request-cancelled`, `engine-busy`
+   */
+  invoke(guest: Guest, request: GuestRequest): Promise<GuestResponse>;
+  /** Starts the isolate and runs the module's top level without a call: tells whether a version can start. */
+  warm(guest: Guest): Promise<void>;
+  /** Drops the isolate of an installation, calls in flight included. */
+  evict(guestId: string): void;
+  runners(): readonly RunnerInfo[];
+}
