@@ -1,0 +1,2 @@
+export { type IdmConfig, idmSettings, readIdmConfig } from './idm/idm.config.js';
+export { type Idm, startIdm } from './idm/server.js';
