@@ -1,0 +1,37 @@
+import { Problem } from '@proxylet/contract';
+
+/** Longest access token looked at, in characters. */
+export const tokenMaxLength = 8192;
+
+const compactForm = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+const schemeLength = 'Bearer '.length;
+
+/**
+ * Takes the access token out of an `Authorization` header. The cost is linear and the length is bounded before
+ * anything is looked at, because this runs ahead of any authentication.
+ *
+ * @throws Problem `no-credentials` where there is no header, `invalid-token` where it is not one Bearer JWT
+ */
+export function extractBearer(header: string | undefined): string {
+  if (header === undefined || header === '') {
+    throw new Problem('no-credentials', 'Send an access token as Authorization: Bearer <token>.');
+  }
+  if (header.length > tokenMaxLength + schemeLength) {
+    throw new Problem(
+      'invalid-token',
+      `The Authorization header is longer than ${tokenMaxLength} characters.`,
+    );
+  }
+  if (header.slice(0, schemeLength).toLowerCase() !== 'bearer ') {
+    throw new Problem('invalid-token', 'The Authorization header is not of the form Bearer <token>.');
+  }
+  const token = header.slice(schemeLength);
+  assertCompact(token);
+  return token;
+}
+
+/** Three base64url parts without padding; both JWT libraries in use would take looser forms. */
+export function assertCompact(token: string): void {
+  if (token.length <= tokenMaxLength && compactForm.test(token)) return;
+  throw new Problem('invalid-token', 'The access token is not a signed JWT in compact form.');
+}
