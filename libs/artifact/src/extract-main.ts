@@ -1,0 +1,54 @@
+import { createReadStream } from 'node:fs';
+import { type ArchiveLimits, defaultLimits } from './limits.js';
+import { once } from './once.js';
+import { type Archive, type ArchiveSink, readArchive } from './read-archive.js';
+
+export interface ExtractedMain extends Archive {
+  /** JSON text of `<main>.map`, where the archive has one of at most 16 MiB. */
+  readonly sourceMap: string | undefined;
+  /** Text of the README at the root, where there is one of at most 256 KiB. */
+  readonly readme: string | undefined;
+}
+
+const sourceMapMaxBytes = 16 * 1024 * 1024;
+const readmeMaxBytes = 256 * 1024;
+const readmeName = /^readme(?:\.(?:md|markdown|txt))?$/i;
+
+/**
+ * What an engine or a catalog needs of an archive: manifest, main module, its source map, README. Reads a file by
+ * its path or bytes in memory, with the same checks as `readArchive`. Compare `digest` before you trust the rest.
+ *
+ * @throws Problem as `readArchive`; an error of the file system passes through as it is
+ */
+export async function extractMain(
+  archive: string | Uint8Array,
+  limits: ArchiveLimits = defaultLimits,
+): Promise<ExtractedMain> {
+  const source = typeof archive === 'string' ? createReadStream(archive) : once(archive);
+  const maps = new Map<string, Buffer[]>();
+  const readmes = new Map<string, Buffer[]>();
+  const sink: ArchiveSink = ({ path, sizeBytes }) => {
+    if (readmeName.test(path) && sizeBytes <= readmeMaxBytes) return collect(readmes, path);
+    if (path.endsWith('.map') && sizeBytes <= sourceMapMaxBytes && maps.size === 0)
+      return collect(maps, path);
+    return undefined;
+  };
+  const result = await readArchive(source as AsyncIterable<Uint8Array>, limits, sink);
+  return {
+    ...result,
+    sourceMap: text(maps.get(`${result.manifest.main}.map`)),
+    readme: text([...readmes.values()][0]),
+  };
+}
+
+function collect(into: Map<string, Buffer[]>, path: string): (chunk: Uint8Array) => void {
+  const chunks: Buffer[] = [];
+  into.set(path, chunks);
+  return (chunk) => {
+    chunks.push(Buffer.from(chunk));
+  };
+}
+
+function text(chunks: readonly Buffer[] | undefined): string | undefined {
+  return chunks === undefined ? undefined : Buffer.concat(chunks).toString('utf8');
+}

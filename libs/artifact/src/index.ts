@@ -1,0 +1,6 @@
+export * from './check-main.js';
+export * from './extract-main.js';
+export * from './limits.js';
+export * from './main-checker.js';
+export * from './pack-folder.js';
+export * from './read-archive.js';
