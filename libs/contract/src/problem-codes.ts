@@ -56,6 +56,11 @@ export const problemCodes = {
     title: 'This route does not take this content type',
   },
   'range-not-satisfiable': { status: 416, blame: 'caller', title: 'The byte range lies outside the object' },
+  'misdirected-request': {
+    status: 421,
+    blame: 'caller',
+    title: 'This server does not answer for that host name',
+  },
   'archive-invalid': { status: 422, blame: 'caller', title: 'The archive cannot be read' },
   'archive-entry-refused': {
     status: 422,
