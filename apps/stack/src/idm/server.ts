@@ -8,6 +8,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { readIfThere, writeSecretFile } from '../files.js';
 import { exitCodes, Stop, systemCode } from '../stop.js';
 import { answerDevToken, sendJson } from './dev-token-route.js';
 import type { IdmConfig } from './idm.config.js';
@@ -34,7 +35,9 @@ export async function startIdm(config: IdmConfig, log: Logger): Promise<Idm> {
   const server = createServer((request, response) => {
     void handler.then((handle) => handle(request, response));
   });
-  const port = await listen(server, config);
+  const portFile = join(folder, 'port');
+  const port = await listenAgain(server, config, Number(await readIfThere(portFile)));
+  if (config.port === 0) await writeSecretFile(portFile, `${port}\n`);
   const issuer = config.publicUrl ?? `http://${urlHost(config.host)}:${port}`;
   const provider = createProvider({
     issuer,
@@ -67,6 +70,18 @@ export async function startIdm(config: IdmConfig, log: Logger): Promise<Idm> {
   }
 
   return { url: issuer, close: () => close(server) };
+}
+
+/** A free port is kept over restarts where it can be: the issuer's name holds it, and users are known by the issuer. */
+async function listenAgain(server: Server, config: IdmConfig, lastPort: number): Promise<number> {
+  if (config.port === 0 && lastPort > 0) {
+    try {
+      return await listen(server, { ...config, port: lastPort });
+    } catch {
+      // Somebody else has it now: any other will do.
+    }
+  }
+  return listen(server, config);
 }
 
 async function listen(server: Server, { host, port }: IdmConfig): Promise<number> {
