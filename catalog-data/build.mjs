@@ -1,0 +1,3 @@
+import { bundle, proxyletFolders } from './tools/bundle.mjs';
+
+await Promise.all(proxyletFolders().map((folder) => bundle(folder)));

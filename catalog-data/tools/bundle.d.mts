@@ -1,0 +1,2 @@
+export function proxyletFolders(): string[];
+export function bundle(folder: string, outFolder?: string): Promise<void>;
