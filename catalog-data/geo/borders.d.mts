@@ -1,0 +1,3 @@
+import type { PackedBorders } from './src/borders.js';
+
+export function packBorders(): PackedBorders;
