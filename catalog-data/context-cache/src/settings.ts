@@ -7,8 +7,11 @@ export interface Settings {
   readonly timeoutSeconds: number;
 }
 
+/** Without user, query or fragment. The engine checks types and ranges of settings, not patterns. */
+const brokerPattern = /^https?:\/\/[^\s?#@]+$/;
+
 /**
- * Reads `env.CONFIG`, which the engine has checked against the manifest.
+ * Reads `env.CONFIG`.
  *
  * @throws Refusal `not-configured` as long as nobody has named a broker
  */
@@ -19,8 +22,9 @@ export function settingsOf(config: unknown): Settings {
     staleSeconds = 86_400,
     timeoutSeconds = 5,
   } = (config ?? {}) as Partial<Settings>;
-  if (broker === undefined) {
-    throw new Refusal(503, 'not-configured', 'This installation has no broker in its configuration yet.');
+  if (typeof broker !== 'string' || !brokerPattern.test(broker)) {
+    const detail = 'The setting broker of this installation is not an http(s) address yet.';
+    throw new Refusal(503, 'not-configured', detail);
   }
   return { broker: broker.replace(/\/+$/, ''), maxAgeSeconds, staleSeconds, timeoutSeconds };
 }

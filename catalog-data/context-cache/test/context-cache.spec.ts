@@ -213,7 +213,9 @@ describe('demo/context-cache', () => {
     expect((await call({ init: { method: 'DELETE' } })).status).toBe(405);
     expect((await call({ url: '/admin' })).status).toBe(404);
     expect((await call({ url: '/ngsi-ld/../admin' })).status).toBe(404);
-    expect(await (await call({ config: {} })).json()).toMatchObject({ status: 503, code: 'not-configured' });
+    for (const config of [{}, { broker: 'broker.local' }, { broker: 'http://user:secret@broker.local' }]) {
+      expect(await (await call({ config })).json()).toMatchObject({ status: 503, code: 'not-configured' });
+    }
     expect(asked).toEqual([]);
   });
 });
