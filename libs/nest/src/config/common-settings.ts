@@ -1,0 +1,107 @@
+import { issuerListSchema } from '@proxylet/auth';
+import { z } from 'zod';
+import { type ConfigOf, setting, value } from './settings.js';
+
+const origin = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && new URL(text).origin === text,
+    'must be an origin such as https://app.example.org',
+  );
+const hostName = z
+  .string()
+  .regex(/^(?:\*|[a-z0-9](?:[a-z0-9.-]{0,252}))$/, 'must be a host name in lower case without port, or *');
+
+export interface CommonSettingsOptions {
+  /** Middle part of the variables' names: `CATALOG`. */
+  readonly app: 'CATALOG' | 'ENGINE';
+  readonly port: number;
+  /** Default audience; left out where the service computes its own. */
+  readonly audience?: string;
+}
+
+/** The options every Proxylet service has. */
+export function commonSettings({ app, port, audience }: CommonSettingsOptions) {
+  const prefix = `PROXYLET_${app}` as const;
+  return {
+    host: setting({
+      env: `${prefix}_HOST`,
+      type: value.text({ max: 255 }),
+      default: '127.0.0.1',
+      description: 'Address to listen on.',
+    }),
+    port: setting({
+      env: `${prefix}_PORT`,
+      type: value.int({ max: 65_535 }),
+      default: String(port),
+      description: 'Port to listen on; 0 takes a free one.',
+    }),
+    publicUrl: setting({
+      env: `${prefix}_PUBLIC_URL`,
+      type: value.url(),
+      optional: true,
+      defaultText: 'http://<host>:<port>',
+      description: 'Address under which clients reach this service.',
+    }),
+    audience: setting<string | undefined>({
+      env: `${prefix}_AUDIENCE`,
+      type: value.text({ max: 512 }),
+      ...(audience === undefined
+        ? { optional: true as const, defaultText: 'computed from the identity of the service' }
+        : { default: audience }),
+      description: 'The `aud` an access token for this service carries.',
+    }),
+    issuers: setting({
+      env: 'PROXYLET_AUTH_ISSUERS',
+      type: value.json(issuerListSchema),
+      default: '[{"issuer":"http://127.0.0.1:7090"}]',
+      file: true,
+      description: 'JSON list of the identity managers whose tokens are accepted.',
+    }),
+    corsOrigins: setting({
+      env: `${prefix}_CORS_ORIGINS`,
+      type: value.json(z.array(origin).max(100)),
+      default: '[]',
+      description: 'JSON list of the web origins whose pages may call this service; matched exactly.',
+    }),
+    allowedHosts: setting({
+      env: `${prefix}_ALLOWED_HOSTS`,
+      type: value.json(z.array(hostName).max(100)),
+      default: '[]',
+      description:
+        'JSON list of further names in the `Host` header; IP addresses, localhost and the public address are always answered, `["*"]` answers all.',
+    }),
+    stateDir: setting({
+      env: 'PROXYLET_STATE_DIR',
+      type: value.path(),
+      default: 'var',
+      description: 'Folder for everything that is kept; each service has its own below it.',
+    }),
+    logLevel: setting({
+      env: 'PROXYLET_LOG_LEVEL',
+      type: value.oneOf('debug', 'info', 'warn', 'error', 'silent'),
+      default: 'info',
+      description: 'Least important log line that is written (JSON on standard error).',
+    }),
+    exitWithParent: setting({
+      env: 'PROXYLET_EXIT_WITH_PARENT',
+      type: value.flag(),
+      default: 'false',
+      description: 'Stop when standard input closes; set by the launcher, so that no orphan stays.',
+    }),
+    gitHash: setting({
+      env: 'PROXYLET_GIT_HASH',
+      type: value.text({ max: 64 }),
+      default: 'unknown',
+      description: 'Commit this was built from, shown by /version; set by the image build.',
+    }),
+    releaseDate: setting({
+      env: 'PROXYLET_RELEASE_DATE',
+      type: value.text({ max: 64 }),
+      default: 'unknown',
+      description: 'Date of the release, shown by /version; set by the image build.',
+    }),
+  };
+}
+
+export type CommonConfig = ConfigOf<ReturnType<typeof commonSettings>>;

@@ -1,0 +1,67 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
+import type { Problem } from '@proxylet/contract';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { traceIdOf } from '../http/trace.js';
+import type { Log } from '../service/log.js';
+import {
+  challenge,
+  type ChallengeSource,
+  problemContentType,
+  problemHeaders,
+  sendProblem,
+} from './send-problem.js';
+import { toProblem } from './to-problem.js';
+
+/** Turns whatever a route throws into `application/problem+json`, and tells the log whose fault it was. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(
+    private readonly log: Log,
+    private readonly source: ChallengeSource,
+  ) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const problem = toProblem(error);
+    const traceId = traceIdOf(request.raw);
+    logProblem(this.log, problem, { traceId, method: request.method, route: request.routeOptions.url });
+    const wwwAuthenticate = challenge(problem, this.source);
+    const headers = wwwAuthenticate === undefined ? {} : { 'www-authenticate': wwwAuthenticate };
+    if (reply.sent || reply.raw.headersSent) {
+      sendProblem(reply.raw, problem, traceId, headers);
+      return;
+    }
+    void reply
+      .code(problem.status)
+      .headers({ ...problemHeaders(problem), ...headers, 'content-type': problemContentType })
+      .send(JSON.stringify(problem.toBody(traceId)));
+  }
+}
+
+/** Loud where an operator or we must act, quiet where the caller must; a refused token's failed check is kept. */
+export function logProblem(log: Log, problem: Problem, fields: Readonly<Record<string, unknown>>): void {
+  const entry = { ...fields, code: problem.code, detail: problem.detail };
+  switch (problem.blame) {
+    case 'us':
+      log.error({ ...entry, err: problem.cause ?? problem }, 'request failed');
+      return;
+    case 'operator':
+      log.warn({ ...entry, ...reasonOf(problem) }, 'request failed');
+      return;
+    case 'caller':
+    case 'guest':
+      log[problem.code === 'invalid-token' ? 'info' : 'debug'](
+        { ...entry, ...reasonOf(problem) },
+        'request refused',
+      );
+      return;
+    default:
+      problem.blame satisfies never;
+  }
+}
+
+function reasonOf({ cause }: Problem): { readonly reason?: string } {
+  return cause instanceof Error ? { reason: cause.message } : {};
+}

@@ -1,0 +1,199 @@
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { ModulesContainer, NestFactory, Reflector } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { TokenCache, TokenVerifier } from '@proxylet/auth';
+import passport from 'passport';
+import 'reflect-metadata';
+import { createAccessGuard } from '../auth/access.guard.js';
+import { bearerStrategy } from '../auth/bearer-strategy.js';
+import type { CommonConfig } from '../config/common-settings.js';
+import { InputInterceptor } from '../endpoint/input.interceptor.js';
+import { assertEveryRouteDecided, routesOf } from '../endpoint/routes.js';
+import { corsPolicy } from '../http/cors.js';
+import { createGate, type Gate } from '../http/gate.js';
+import { hostPolicy } from '../http/host.js';
+import { ProblemFilter } from '../problem/problem.filter.js';
+import { createAdapter, type FrontHandler } from './fastify.js';
+import { HealthChecks } from './health.js';
+import { createLog, type Log } from './log.js';
+import { Metrics } from './metrics.js';
+import { nestLog } from './nest-log.js';
+import { ServiceInfo } from './service-info.js';
+import { ServiceModule, type ServiceParts } from './service.module.js';
+
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** What an application adds to the common service. */
+export interface AppParts {
+  readonly module: Type | DynamicModule;
+  /** For a service that computes its audience; else the setting stands. */
+  readonly audience?: string;
+  /** Largest JSON body, bytes; 256 KB by default. */
+  readonly bodyLimitBytes?: number;
+  /** Made after everything is wired: a handler that sees every request before Fastify does. */
+  readonly front?: (nest: NestFastifyApplication, gate: Gate) => FrontHandler;
+  readonly upgrade?: (nest: NestFastifyApplication) => UpgradeHandler;
+  /** Last step before the service listens. */
+  readonly beforeListen?: (nest: NestFastifyApplication) => Promise<void>;
+}
+
+export interface AppOptions extends AppParts {
+  readonly name: string;
+  readonly version: string;
+  readonly http: CommonConfig;
+  /** The service's own folder; the issuers' keys are kept below it. */
+  readonly stateDir: string;
+  readonly log?: Log;
+}
+
+/** A service that is wired and not yet listening. */
+export interface ServiceApp {
+  readonly nest: NestFastifyApplication;
+  readonly info: ServiceInfo;
+  readonly log: Log;
+  /** Address it listens on. @throws Error before `listen` */
+  readonly url: string;
+  listen(): Promise<string>;
+  /** Stops taking requests, lets those under way finish for up to 5 s, frees everything; may be called twice. */
+  close(): Promise<void>;
+}
+
+const defaultBodyLimitBytes = 256 * 1024;
+const drainMs = 5000;
+let strategies = 0;
+
+/**
+ * Wires a service: Nest on Fastify, closed by default, every error a problem.
+ *
+ * @throws Error where a route states no access rule or the configuration trusts nothing
+ */
+export async function createApp(options: AppOptions): Promise<ServiceApp> {
+  const parts = await createParts(options);
+  const { info, log } = parts;
+  let front: FrontHandler | undefined;
+  const gate = createGate(
+    corsPolicy(options.http.corsOrigins),
+    hostPolicy(options.http.allowedHosts, () => info.publicUrl),
+  );
+  const adapter = createAdapter({
+    gate,
+    front: () => front,
+    bodyLimitBytes: options.bodyLimitBytes ?? defaultBodyLimitBytes,
+    metrics: parts.metrics,
+  });
+  const nest = await NestFactory.create<NestFastifyApplication>(
+    ServiceModule.around(options.module, parts),
+    adapter,
+    { logger: nestLog(log), abortOnError: false, bodyParser: false },
+  );
+  const strategy = useAccessControl(nest, parts);
+  try {
+    assertEveryRouteDecided(routesOf(nest.get(ModulesContainer)));
+    await nest.init();
+    front = options.front?.(nest, gate);
+    const upgrade = options.upgrade?.(nest);
+    if (upgrade !== undefined) nest.getHttpServer().on('upgrade', upgrade);
+  } catch (error) {
+    parts.verifier.close();
+    await nest.close();
+    throw error;
+  }
+  return serviceApp(nest, options, parts, strategy);
+}
+
+async function createParts({ name, version, http, stateDir, ...options }: AppOptions): Promise<ServiceParts> {
+  const audience = options.audience ?? http.audience;
+  if (audience === undefined) throw new Error('The service has no audience.');
+  const log = options.log ?? createLog({ name, level: http.logLevel });
+  const cache = new TokenCache();
+  const verifier = await TokenVerifier.create({
+    profiles: http.issuers,
+    audience,
+    cacheDir: join(stateDir, 'issuer-keys'),
+    log,
+    onTrustLost: () => {
+      cache.clear();
+    },
+  });
+  const { gitHash, releaseDate, publicUrl, host, port } = http;
+  const fallbackUrl = urlOf(host, port);
+  const info = new ServiceInfo(
+    name,
+    version,
+    audience,
+    verifier.issuers,
+    stateDir,
+    gitHash,
+    releaseDate,
+    publicUrl,
+    fallbackUrl,
+  );
+  return { info, verifier, cache, health: new HealthChecks(), metrics: new Metrics(), log };
+}
+
+/** Guard, input checks and error form for every route there is; the strategy gets a name of its own per service. */
+function useAccessControl(
+  nest: NestFastifyApplication,
+  { cache, verifier, log, info }: ServiceParts,
+): string {
+  strategies += 1;
+  const strategy = `proxylet-bearer-${strategies}`;
+  passport.use(strategy, bearerStrategy(verifier));
+  const reflector = new Reflector();
+  nest.useGlobalFilters(new ProblemFilter(log, info));
+  nest.useGlobalGuards(createAccessGuard({ strategy, reflector, cache }));
+  nest.useGlobalInterceptors(new InputInterceptor(reflector));
+  return strategy;
+}
+
+function serviceApp(
+  nest: NestFastifyApplication,
+  options: AppOptions,
+  { info, verifier, log, metrics }: ServiceParts,
+  strategy: string,
+): ServiceApp {
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    const server = nest.getHttpServer();
+    const force = setTimeout(() => {
+      server.closeAllConnections();
+    }, drainMs);
+    try {
+      await nest.close();
+    } finally {
+      clearTimeout(force);
+      verifier.close();
+      passport.unuse(strategy);
+      metrics.registry.clear();
+    }
+  };
+  return {
+    nest,
+    info,
+    log,
+    get url() {
+      if (info.listeningUrl === undefined) throw new Error('The service does not listen yet.');
+      return info.listeningUrl;
+    },
+    listen: async () => {
+      await options.beforeListen?.(nest);
+      await nest.listen(options.http.port, options.http.host);
+      const { port } = nest.getHttpServer().address() as AddressInfo;
+      info.listeningUrl = urlOf(options.http.host, port);
+      return info.listeningUrl;
+    },
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+function urlOf(host: string, port: number): string {
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}
