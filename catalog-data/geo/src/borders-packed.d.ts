@@ -1,6 +1,3 @@
-/** Made at build time by `esbuild.mjs`. */
-declare module 'borders:packed' {
-  /** JSON of `PackedBorders`. */
-  const text: string;
-  export default text;
-}
+/** JSON of `PackedBorders`; the module itself is made at build time by `esbuild.mjs`. */
+declare const text: string;
+export default text;

@@ -1,8 +1,8 @@
 /*! SPDX-License-Identifier: Apache-2.0. Borders: Natural Earth (public domain), by way of world-atlas (ISC). */
-import packed from 'borders:packed';
 import type { Handler } from '../../shared/handler.js';
 import { allowMethods, json, Refusal, respond } from '../../shared/problem.js';
 import { Borders, type PackedBorders } from './borders.js';
+import packed from './borders-packed.js';
 import { parseCoordinate } from './coordinate.js';
 
 /** Borders do not move within a day: a client may keep an answer. */
