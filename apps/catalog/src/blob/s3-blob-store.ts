@@ -1,0 +1,173 @@
+import { stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Digest, isDigest, Problem } from '@proxylet/contract';
+import { Client } from 'minio';
+import { asStorageProblem } from '../database/storage-fault.js';
+import type { BlobInfo, BlobStore, ByteRange } from './blob-store.js';
+import { assertFileDigest } from './file-digest.js';
+
+export interface S3Options {
+  /** `https://s3.example.org` or with a port; a path is not taken. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+}
+
+const attempts = 3;
+const firstPauseMs = 100;
+const prefix = 'blobs/sha256/';
+
+/**
+ * Blobs as objects `blobs/sha256/ab/<hex>` of one bucket, addressed by path. Asks little of the server: no
+ * versioning, no conditional put, and its ETags are not trusted; the size is looked up after each put.
+ */
+export class S3BlobStore implements BlobStore {
+  private readonly client: Client;
+  private bucketIsThere = false;
+
+  constructor(private readonly options: S3Options) {
+    const url = new URL(options.endpoint);
+    const useSSL = url.protocol === 'https:';
+    this.client = new Client({
+      endPoint: url.hostname,
+      port: url.port === '' ? (useSSL ? 443 : 80) : Number(url.port),
+      useSSL,
+      region: options.region,
+      accessKey: options.accessKey,
+      secretKey: options.secretKey,
+      pathStyle: true,
+      // The client's own retries write to the console and are not bounded in time.
+      retryOptions: { disableRetry: true },
+    });
+  }
+
+  async put(file: string, digest: Digest): Promise<void> {
+    await assertFileDigest(file, digest);
+    const { size } = await stat(file);
+    await this.retry(async () => {
+      await this.makeBucket();
+      await this.client.fPutObject(this.options.bucket, keyOf(digest), file, {
+        'Content-Type': 'application/gzip',
+      });
+      const stored = await this.stat(digest);
+      if (stored?.sizeBytes !== size) throw new Error('the object store kept another size than was sent');
+    });
+  }
+
+  async open(digest: Digest, range?: ByteRange): Promise<Readable | undefined> {
+    const { bucket } = this.options;
+    return await this.retry(() =>
+      orMissing(() =>
+        range === undefined
+          ? this.client.getObject(bucket, keyOf(digest))
+          : this.client.getPartialObject(bucket, keyOf(digest), range.start, range.end - range.start + 1),
+      ),
+    );
+  }
+
+  async head(digest: Digest): Promise<BlobInfo | undefined> {
+    return await this.retry(() => this.stat(digest));
+  }
+
+  async delete(digest: Digest): Promise<void> {
+    await this.retry(() => orMissing(() => this.client.removeObject(this.options.bucket, keyOf(digest))));
+  }
+
+  async *list(): AsyncGenerator<BlobInfo> {
+    try {
+      await this.makeBucket();
+      for await (const item of this.client.listObjectsV2(this.options.bucket, prefix, true) as AsyncIterable<{
+        readonly name?: string;
+        readonly size: number;
+      }>) {
+        const digest = `sha256:${item.name?.split('/').at(-1) ?? ''}`;
+        if (isDigest(digest)) yield { digest, sizeBytes: item.size };
+      }
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  async probe(): Promise<void> {
+    try {
+      if (!(await this.client.bucketExists(this.options.bucket))) await this.makeBucket();
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  private async stat(digest: Digest): Promise<BlobInfo | undefined> {
+    const found = await orMissing(() => this.client.statObject(this.options.bucket, keyOf(digest)));
+    return found === undefined ? undefined : { digest, sizeBytes: found.size };
+  }
+
+  /** Looked at once per process: an operator may also make the bucket beforehand and give no right to make one. */
+  private async makeBucket(): Promise<void> {
+    if (this.bucketIsThere) return;
+    const { bucket, region } = this.options;
+    if (!(await this.client.bucketExists(bucket))) {
+      try {
+        await this.client.makeBucket(bucket, region);
+      } catch (error) {
+        // Another catalog may have made it in between.
+        if (codeOf(error) !== 'BucketAlreadyOwnedByYou') throw error;
+      }
+    }
+    this.bucketIsThere = true;
+  }
+
+  /** Every request here may be repeated: what is stored under a digest is always the same. */
+  private async retry<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (attempt === attempts || !isPassing(error)) throw unavailable(error);
+        await wait(firstPauseMs * 2 ** (attempt - 1) * (0.5 + Math.random()));
+      }
+    }
+  }
+}
+
+function keyOf(digest: Digest): string {
+  const hex = digest.slice('sha256:'.length);
+  return `${prefix}${hex.slice(0, 2)}/${hex}`;
+}
+
+async function orMissing<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'NoSuchKey' || code === 'NotFound' || code === 'NoSuchBucket') return undefined;
+    throw error;
+  }
+}
+
+/** A refusal of credentials or of the request will not pass by itself; a dead line and a busy server may. */
+function isPassing(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return !/^(?:AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|InvalidBucketName|NoSuchBucket|InvalidRequest|XMinioInvalid)/.test(
+    code,
+  );
+}
+
+function unavailable(error: unknown): unknown {
+  const known = asStorageProblem(error);
+  if (known instanceof Problem) return known;
+  return new Problem(
+    'storage-unavailable',
+    'The catalog cannot use its object store at the moment; nothing was changed.',
+    {
+      cause: error,
+      retryAfterSeconds: 5,
+    },
+  );
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,192 @@
+import { join } from 'node:path';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { FirstTables1763600000000 } from './migrations/1763600000000-first-tables.js';
+import { MemberRow, NamespaceRow } from './namespace.entity.js';
+import {
+  ChannelMoveRow,
+  ChannelRow,
+  DependencyRow,
+  ProxyletRow,
+  VersionRow,
+  VersionStateRow,
+} from './proxylet.entity.js';
+import { AuditRow, BlobRow, IdempotencyRow } from './record.entity.js';
+import { ServiceRow, ServiceVersionRow } from './service.entity.js';
+import { onStorage } from './storage-fault.js';
+
+const entities = [
+  NamespaceRow,
+  MemberRow,
+  BlobRow,
+  ProxyletRow,
+  VersionRow,
+  VersionStateRow,
+  DependencyRow,
+  ChannelRow,
+  ChannelMoveRow,
+  ServiceRow,
+  ServiceVersionRow,
+  AuditRow,
+  IdempotencyRow,
+];
+const migrations = [FirstTables1763600000000];
+
+export interface DatabaseOptions {
+  /** `postgres://…`; undefined for the embedded file. */
+  readonly url: string | undefined;
+  /** Where the embedded file `catalog.db` lies. */
+  readonly folder: string;
+}
+
+/**
+ * The catalog's tables, in SQLite or PostgreSQL.
+ *
+ * SQLite has one connection that writes, one transaction at a time, and another that reads: what is read was
+ * committed. TypeORM would otherwise run the queries of all requests inside whatever transaction is open.
+ */
+export class Database {
+  private last: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    private readonly writer: DataSource,
+    private readonly reader: DataSource,
+  ) {}
+
+  /** Opens and migrates. @throws Problem `storage-unavailable` */
+  static async open(options: DatabaseOptions): Promise<Database> {
+    return await onStorage(async () => {
+      const writer = new DataSource(
+        options.url === undefined ? sqlite(options.folder) : postgres(options.url),
+      );
+      await writer.initialize();
+      await migrate(writer);
+      if (options.url !== undefined) return new Database(writer, writer);
+      return new Database(
+        writer,
+        await new DataSource({ ...sqlite(options.folder), readonly: true }).initialize(),
+      );
+    });
+  }
+
+  /** For queries only. */
+  get read(): EntityManager {
+    return this.reader.manager;
+  }
+
+  /** `postgres` or `better-sqlite3`. */
+  get kind(): string {
+    return this.writer.options.type;
+  }
+
+  /**
+   * Runs `work` as one transaction: it all becomes visible at once and durable, or not at all.
+   *
+   * @param topic transactions of one topic never overlap, also among several catalogs on one PostgreSQL, so that
+   *   `work` may look first and insert then
+   * @throws Problem `storage-unavailable` where the database fails; whatever `work` throws
+   */
+  async write<T>(topic: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    if (this.kind === 'postgres') {
+      return await onStorage(() =>
+        this.writer.transaction(async (manager) => {
+          await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [topic]);
+          return await work(manager);
+        }),
+      );
+    }
+    const turn = this.last.then(() => onStorage(() => this.writeAlone(work)));
+    this.last = turn.catch(() => undefined);
+    return await turn;
+  }
+
+  /** @throws Problem `storage-unavailable` */
+  async probe(): Promise<void> {
+    await onStorage(() => this.reader.query('SELECT 1'));
+  }
+
+  /** Waits for the write under way. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.last;
+    for (const source of new Set([this.reader, this.writer]))
+      if (source.isInitialized) await source.destroy();
+  }
+
+  private async writeAlone<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const runner = this.writer.createQueryRunner();
+    await runner.startTransaction();
+    try {
+      const result = await work(runner.manager);
+      await runner.commitTransaction();
+      return result;
+    } catch (error) {
+      await rollBack(runner);
+      throw error;
+    } finally {
+      await runner.release();
+    }
+  }
+}
+
+/**
+ * A full disk makes SQLite roll back by itself; the ROLLBACK that follows fails then, and TypeORM's one query
+ * runner would go on as if inside a transaction.
+ */
+async function rollBack(runner: QueryRunner): Promise<void> {
+  try {
+    await runner.rollbackTransaction();
+  } catch {
+    Object.assign(runner, { isTransactionActive: false, transactionDepth: 0 });
+  }
+}
+
+interface SqliteConnection {
+  pragma(text: string): unknown;
+}
+
+function sqlite(folder: string) {
+  return {
+    type: 'better-sqlite3',
+    database: join(folder, 'catalog.db'),
+    entities,
+    migrations,
+    enableWAL: true,
+    timeout: 5000,
+    prepareDatabase: (connection: SqliteConnection) => {
+      // FULL: what was answered with 201 survives a power cut, also in WAL mode.
+      connection.pragma('synchronous = FULL');
+      connection.pragma('trusted_schema = OFF');
+    },
+  } as const;
+}
+
+function postgres(url: string) {
+  return {
+    type: 'postgres',
+    url,
+    entities,
+    migrations,
+    applicationName: 'proxylet-catalog',
+    installExtensions: false,
+    extra: {
+      max: 10,
+      connectionTimeoutMillis: 5000,
+      statement_timeout: 30_000,
+      idle_in_transaction_session_timeout: 60_000,
+    },
+  } as const;
+}
+
+/** Several catalogs may start at once on one PostgreSQL: one migrates, the others wait. */
+async function migrate(source: DataSource): Promise<void> {
+  const runner = source.createQueryRunner();
+  const isPostgres = source.options.type === 'postgres';
+  try {
+    if (isPostgres)
+      await runner.query("SELECT pg_advisory_lock(hashtextextended('proxylet-catalog-migrations', 0))");
+    await source.runMigrations({ transaction: 'all' });
+    if (isPostgres)
+      await runner.query("SELECT pg_advisory_unlock(hashtextextended('proxylet-catalog-migrations', 0))");
+  } finally {
+    await runner.release();
+  }
+}
