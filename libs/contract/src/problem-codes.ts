@@ -113,6 +113,11 @@ export const problemCodes = {
   'memory-limit': { status: 503, blame: 'guest', title: 'The proxylet used more memory than it may' },
   'runner-lost': { status: 503, blame: 'guest', title: 'The process that ran the proxylet ended' },
   'engine-busy': { status: 503, blame: 'operator', title: 'The engine has no capacity at the moment' },
+  'catalog-answer-invalid': {
+    status: 502,
+    blame: 'operator',
+    title: 'The catalog answered something that makes no sense',
+  },
   'catalog-unavailable': { status: 503, blame: 'operator', title: 'The catalog cannot be reached' },
   'idm-unavailable': { status: 503, blame: 'operator', title: 'The identity manager cannot be reached' },
   'storage-unavailable': { status: 503, blame: 'operator', title: 'The storage cannot be reached' },

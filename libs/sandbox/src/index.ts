@@ -1,1 +1,2 @@
+export * from './host/sandbox.js';
 export * from './types.js';

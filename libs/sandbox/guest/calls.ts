@@ -1,0 +1,69 @@
+import { createSignal, fireSignal, type AbortSignal } from './abort.js';
+import { DOMException } from './dom-exception.js';
+import { guestCaps, host } from './host.js';
+import { cap } from './text.js';
+
+/** One call of the handler, from its arrival until the response and every `waitUntil` are done. */
+export class Call {
+  #signal: AbortSignal | undefined;
+  /** Promises of `waitUntil`, and the response itself, still open. */
+  openWork = 1;
+  isAborted = false;
+  /** Bytes of a streaming response that may be sent now. */
+  responseCredit = 0;
+  onCredit: (() => void) | undefined;
+  /** Where chunks of a streaming request body go. */
+  requestBody: BodySink | undefined;
+  private loggedChars = 0;
+
+  constructor(
+    readonly id: number,
+    readonly userJson: string,
+    readonly traceId: string,
+  ) {}
+
+  /** Made on first use: most handlers never look at it. */
+  get signal(): AbortSignal {
+    if (this.#signal === undefined) {
+      this.#signal = createSignal();
+      if (this.isAborted) fireSignal(this.#signal, new DOMException('The caller is gone', 'AbortError'));
+    }
+    return this.#signal;
+  }
+
+  abort(reason: string): void {
+    this.isAborted = true;
+    if (this.#signal !== undefined) fireSignal(this.#signal, new DOMException(reason, 'AbortError'));
+    this.requestBody?.abort(reason);
+    this.onCredit?.();
+  }
+
+  /** One piece of work ended; the last one ends the call. */
+  finishWork(): void {
+    this.openWork -= 1;
+    if (this.openWork === 0) {
+      calls.delete(this.id);
+      host().settled(this.id);
+    }
+  }
+
+  log(level: string, text: string): void {
+    if (this.loggedChars > guestCaps.logCharsPerCall) return;
+    const line = cap(text, guestCaps.logLineChars);
+    this.loggedChars += line.length + 1;
+    const isFull = this.loggedChars > guestCaps.logCharsPerCall;
+    host().log(
+      this.id,
+      isFull ? 'warn' : level,
+      isFull ? 'the log of this call is full: later lines are lost' : line,
+    );
+  }
+}
+
+export interface BodySink {
+  push(bytes: Uint8Array): void;
+  end(): void;
+  abort(reason: string): void;
+}
+
+export const calls = new Map<number, Call>();

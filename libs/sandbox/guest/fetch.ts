@@ -1,0 +1,81 @@
+import type { AbortSignal } from './abort.js';
+import { collect, type ReadableStream, takeBody } from './body.js';
+import { activeCall } from './current.js';
+import { calls } from './calls.js';
+import { headersFromLines, headersText } from './headers.js';
+import { host } from './host.js';
+import { attachSink, cancelOp, type OpResult, startOp } from './ops.js';
+import { Request, type RequestInit } from './request.js';
+import { Response, ResponseParts } from './response.js';
+import { streams } from './streams.js';
+
+/** Bytes of a streamed body asked for ahead of the reader. */
+const windowBytes = 256 * 1024;
+
+/** Fetch §5.6. The engine sends the request; it reaches only the hosts that the manifest names. */
+export async function fetch(input: Request | { toString(): string }, init?: RequestInit): Promise<Response> {
+  const request = new Request(input, init);
+  const { signal } = request;
+  signal.throwIfAborted();
+  const source = takeBody(request);
+  const bytes = source === null ? undefined : await collect(source);
+  const head = `${request.method}\n${request.redirect}\n${request.url}\n${headersText(request.headers)}`;
+  const op = startOp('fetch', head, bytes);
+  const stopListening = listen(signal, op.id);
+  const result = await op.result;
+  if (!result.isStreaming) stopListening();
+  return toResponse(op.id, result);
+}
+
+/** The request's own signal and that of the call it is made for. */
+function listen(signal: AbortSignal, opId: number): () => void {
+  const call = calls.get(activeCall()?.id ?? 0);
+  const cancel = (): void => cancelOp(opId, signal.aborted ? signal.reason : call?.signal.reason);
+  signal.addEventListener('abort', cancel, { once: true });
+  call?.signal.addEventListener('abort', cancel, { once: true });
+  return () => {
+    signal.removeEventListener('abort', cancel);
+    call?.signal.removeEventListener('abort', cancel);
+  };
+}
+
+/** Head of the answer: lines of status, reason, final URL, 1 when redirected, then header names and values. */
+function toResponse(opId: number, result: OpResult): Response {
+  const lines = result.text.split('\n');
+  const status = Number(lines[0]);
+  const headers = headersFromLines(lines, 4, 'immutable');
+  const hasNoBody = status === 204 || status === 205 || status === 304;
+  const source = result.isStreaming ? streamOfOp(opId) : hasNoBody ? null : result.bytes;
+  return new Response(
+    new ResponseParts(status, lines[1] ?? '', headers, source, lines[2] ?? '', lines[3] === '1', 'basic'),
+  );
+}
+
+function streamOfOp(opId: number): ReadableStream {
+  let granted = 0;
+  const { ReadableStream: Stream } = streams();
+  return new Stream<Uint8Array>(
+    {
+      start(controller) {
+        attachSink(opId, {
+          push(bytes) {
+            granted -= bytes.byteLength;
+            controller.enqueue(bytes);
+          },
+          end: () => controller.close(),
+          fail: (error) => controller.error(error),
+        });
+      },
+      pull() {
+        const more = windowBytes - granted;
+        if (more < windowBytes / 2) return;
+        granted += more;
+        host().opCredit(opId, more);
+      },
+      cancel(reason) {
+        cancelOp(opId, reason);
+      },
+    },
+    { highWaterMark: 0 },
+  ) as ReadableStream;
+}

@@ -1,0 +1,173 @@
+import { type BodySource, type ReadableStream, takeBody } from './body.js';
+import { Call, calls } from './calls.js';
+import { logger } from './console.js';
+import { enterAs } from './current.js';
+import { headersFromLines, headersText } from './headers.js';
+import { guestCaps, host } from './host.js';
+import { exactBuffer } from './ops.js';
+import { Request, RequestParts } from './request.js';
+import { Response } from './response.js';
+import { isStream } from './streams.js';
+import { incomingBody } from './incoming-body.js';
+import { describeError } from './text.js';
+
+type FetchHandler = (request: Request, env: object, ctx: object) => unknown;
+
+let handler: { readonly self: object; readonly fetch: FetchHandler } | undefined;
+let env: object = {};
+let installation: object = {};
+
+/** @returns why the module cannot be used, `''` where it can */
+export function attachHandler(exported: unknown, guestEnv: object, guestInstallation: object): string {
+  if (typeof exported !== 'object' || exported === null) {
+    return 'The main module has no default export that is an object with a fetch method.';
+  }
+  const fetch: unknown = Reflect.get(exported, 'fetch');
+  if (typeof fetch !== 'function') return 'The default export of the main module has no fetch method.';
+  handler = { self: exported, fetch: fetch as FetchHandler };
+  env = guestEnv;
+  installation = guestInstallation;
+  return '';
+}
+
+/** Starts one call. Head: lines of method, URL, user as JSON, trace id, then header names and values. */
+export function startCall(
+  id: number,
+  head: string,
+  body: ArrayBuffer | undefined,
+  isStreaming: boolean,
+): void {
+  const lines = head.split('\n');
+  const [method = 'GET', url = '', userJson = '{}', traceId = ''] = lines;
+  const call = new Call(id, userJson, traceId);
+  calls.set(id, call);
+  enterAs(call);
+  const source: BodySource = isStreaming
+    ? incomingBody(call)
+    : body === undefined
+      ? null
+      : new Uint8Array(body);
+  const headers = (): ReturnType<typeof headersFromLines> => headersFromLines(lines, 4, 'none');
+  const request = new Request(new RequestParts(method, url, headers, source, () => call.signal));
+  void answer(call, request);
+}
+
+async function answer(call: Call, request: Request): Promise<void> {
+  try {
+    if (handler === undefined) throw new Error('the module has no handler');
+    const pending: unknown = Reflect.apply(handler.fetch, handler.self, [request, env, contextOf(call)]);
+    const result: unknown = await pending;
+    enterAs(call);
+    if (!(result instanceof Response)) {
+      fail(call, 'proxylet-bad-response', `The handler returned ${nameOf(result)} in place of a Response.`);
+      return;
+    }
+    await send(call, result);
+  } catch (error) {
+    failWith(call, error);
+  }
+}
+
+async function send(call: Call, response: Response): Promise<void> {
+  if (response.type === 'error') {
+    fail(call, 'proxylet-bad-response', 'The handler returned an error response.');
+    return;
+  }
+  const headers = headersText(response.headers);
+  const head = headers === '' ? String(response.status) : `${response.status}\n${headers}`;
+  const source = takeBody(response);
+  if (!isStream(source)) {
+    const body = typeof source === 'string' || source === null ? (source ?? undefined) : exactBuffer(source);
+    host().respond(call.id, head, body, false);
+    call.finishWork();
+    return;
+  }
+  host().respond(call.id, head, undefined, true);
+  await pump(call, source);
+}
+
+const chunkBytes = 64 * 1024;
+
+/** Sends a stream as far as the reader at the other end has room. */
+async function pump(call: Call, stream: ReadableStream): Promise<void> {
+  const reader = stream.getReader();
+  call.signal.addEventListener('abort', () => {
+    reader.cancel(call.signal.reason).catch(() => undefined);
+  });
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (call.isAborted) break;
+      if (done) {
+        host().end(call.id);
+        break;
+      }
+      if (!(value instanceof Uint8Array))
+        throw new TypeError('a body stream may hold Uint8Array chunks only');
+      await sendChunk(call, value);
+    }
+  } catch (error) {
+    host().abort(call.id, reasonOf(error));
+  }
+  call.finishWork();
+}
+
+async function sendChunk(call: Call, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength && !call.isAborted; at += chunkBytes) {
+    const part = bytes.subarray(at, at + chunkBytes);
+    while (call.responseCredit <= 0 && !call.isAborted) {
+      await new Promise<void>((resolve) => {
+        call.onCredit = resolve;
+      });
+    }
+    call.responseCredit -= part.byteLength;
+    host().chunk(call.id, exactBuffer(part));
+  }
+}
+
+function contextOf(call: Call): object {
+  return {
+    get user(): unknown {
+      return JSON.parse(call.userJson);
+    },
+    installation,
+    log: logger(),
+    traceId: call.traceId,
+    get signal(): unknown {
+      return call.signal;
+    },
+    waitUntil(work: unknown): void {
+      call.openWork += 1;
+      Promise.resolve(work)
+        .catch((error: unknown) => call.log('error', `waitUntil: ${reasonOf(error)}`))
+        .finally(() => call.finishWork())
+        .catch(() => undefined);
+    },
+  };
+}
+
+function failWith(call: Call, error: unknown): void {
+  const { name, message, stack } = describeError(
+    error,
+    guestCaps.errorMessageChars,
+    guestCaps.errorStackChars,
+  );
+  call.log('error', stack === '' ? `Uncaught ${name}: ${message}` : `Uncaught ${stack}`);
+  fail(call, 'proxylet-threw', `${name}: ${message}`);
+}
+
+function fail(call: Call, code: string, detail: string): void {
+  host().fail(call.id, code, detail);
+  call.finishWork();
+}
+
+function reasonOf(error: unknown): string {
+  const { name, message } = describeError(error, guestCaps.errorMessageChars, 0);
+  return `${name}: ${message}`;
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return typeof value;
+  return Array.isArray(value) ? 'an array' : 'an object';
+}

@@ -1,0 +1,61 @@
+/**
+ * What the runner hands to the prelude. These functions stay in closures: guest code never holds one. They take
+ * and return only strings, numbers and ArrayBuffers, which cross the wall as copies.
+ */
+export interface Host {
+  /** Starts an operation; it ends by `opResult` or `opError` with the same id. */
+  readonly op: (opId: number, kind: string, text: string, bytes: ArrayBuffer | undefined) => void;
+  readonly opCancel: (opId: number) => void;
+  /** Grants bytes of an operation's stream. */
+  readonly opCredit: (opId: number, bytes: number) => void;
+  readonly respond: (
+    callId: number,
+    head: string,
+    body: string | ArrayBuffer | undefined,
+    isStreaming: boolean,
+  ) => void;
+  readonly chunk: (callId: number, bytes: ArrayBuffer) => void;
+  readonly end: (callId: number) => void;
+  /** The response body failed after its head was sent. */
+  readonly abort: (callId: number, reason: string) => void;
+  /** The call failed before a response: a problem code and a sentence. */
+  readonly fail: (callId: number, code: string, detail: string) => void;
+  /** Response sent and every `waitUntil` promise settled. */
+  readonly settled: (callId: number) => void;
+  /** Grants bytes of a streaming request body. */
+  readonly credit: (callId: number, bytes: number) => void;
+  readonly timer: (timerId: number, callId: number, delayMs: number) => void;
+  readonly clearTimer: (timerId: number) => void;
+  readonly log: (callId: number, level: string, text: string) => void;
+  /** Parses or changes a URL: lines of its components, `''` when it is not valid. */
+  readonly url: (operation: string, href: string, argument: string) => string;
+  /** One character 0-255 for each random byte. */
+  readonly random: (count: number) => string;
+  readonly decodeUtf8: (bytes: ArrayBuffer) => string;
+  readonly encodeUtf8: (text: string) => ArrayBuffer;
+  /** Native structured clone. */
+  readonly clone: (value: unknown) => unknown;
+  readonly nowMs: () => number;
+}
+
+/** Constants of the wall, in one place: what the guest may send at once before it is refused on this side. */
+export const guestCaps = {
+  errorMessageChars: 4 * 1024,
+  errorStackChars: 8 * 1024,
+  headerBytes: 64 * 1024,
+  logCharsPerCall: 64 * 1024,
+  logLineChars: 8 * 1024,
+  timers: 1000,
+  operations: 256,
+} as const;
+
+let given: Host | undefined;
+
+export function setHost(value: Host): void {
+  given = value;
+}
+
+export function host(): Host {
+  if (given === undefined) throw new Error('the prelude has not been started');
+  return given;
+}

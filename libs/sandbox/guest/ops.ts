@@ -1,0 +1,113 @@
+import { type Activity, activeCall, enterAs } from './current.js';
+import { DOMException } from './dom-exception.js';
+import { guestCaps, host } from './host.js';
+
+export interface OpResult {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+  /** True when the bytes follow through the operation's sink. */
+  readonly isStreaming: boolean;
+}
+
+interface PendingOp {
+  readonly call: Activity | undefined;
+  readonly resolve: (result: OpResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface OpSink {
+  push(bytes: Uint8Array): void;
+  end(): void;
+  fail(error: unknown): void;
+}
+
+export interface StartedOp {
+  readonly id: number;
+  readonly result: Promise<OpResult>;
+}
+
+const pending = new Map<number, PendingOp>();
+const sinks = new Map<number, { readonly call: Activity | undefined; readonly sink: OpSink }>();
+let lastId = 0;
+
+/** Asks the engine for something; the promise settles in an entry of its own, under its own time limit. */
+export function startOp(kind: string, text: string, bytes?: Uint8Array): StartedOp {
+  if (pending.size >= guestCaps.operations) {
+    throw new DOMException(`at most ${guestCaps.operations} operations at once`, 'QuotaExceededError');
+  }
+  lastId += 1;
+  const id = lastId;
+  const result = new Promise<OpResult>((resolve, reject) => {
+    pending.set(id, { call: activeCall(), resolve, reject });
+  });
+  host().op(id, kind, text, bytes === undefined ? undefined : exactBuffer(bytes));
+  return { id, result };
+}
+
+export function cancelOp(id: number, reason: unknown): void {
+  const op = pending.get(id);
+  pending.delete(id);
+  const open = sinks.get(id);
+  sinks.delete(id);
+  if (op === undefined && open === undefined) return;
+  host().opCancel(id);
+  op?.reject(reason);
+  open?.sink.fail(reason);
+}
+
+export function attachSink(id: number, sink: OpSink): void {
+  sinks.set(id, { call: activeCall(), sink });
+}
+
+/** Entries from outside. An id that is not pending belongs to a cancelled operation and is passed over. */
+export const opEntries = {
+  result(id: number, text: string, bytes: ArrayBuffer | undefined, isStreaming: boolean): void {
+    const op = take(id);
+    op?.resolve({ text, bytes: new Uint8Array(bytes ?? new ArrayBuffer(0)), isStreaming });
+  },
+  error(id: number, text: string): void {
+    const at = text.indexOf('\n');
+    const error = toError(text.slice(0, at), text.slice(at + 1));
+    const open = sinks.get(id);
+    if (open !== undefined) {
+      sinks.delete(id);
+      enterAs(open.call);
+      open.sink.fail(error);
+      return;
+    }
+    take(id)?.reject(error);
+  },
+  body(id: number, bytes: ArrayBuffer): void {
+    const open = sinks.get(id);
+    if (open === undefined) return;
+    enterAs(open.call);
+    open.sink.push(new Uint8Array(bytes));
+  },
+  end(id: number): void {
+    const open = sinks.get(id);
+    if (open === undefined) return;
+    sinks.delete(id);
+    enterAs(open.call);
+    open.sink.end();
+  },
+};
+
+function take(id: number): PendingOp | undefined {
+  const op = pending.get(id);
+  pending.delete(id);
+  if (op !== undefined) enterAs(op.call);
+  return op;
+}
+
+function toError(name: string, message: string): Error {
+  return name === 'TypeError' ? new TypeError(message) : new DOMException(message, name);
+}
+
+/** The bytes of a view alone, never the rest of the buffer it looks into. */
+export function exactBuffer(view: Uint8Array): ArrayBuffer {
+  const { buffer, byteOffset, byteLength } = view;
+  if (buffer instanceof ArrayBuffer && byteOffset === 0 && byteLength === buffer.byteLength) return buffer;
+  const copy = new Uint8Array(byteLength);
+  copy.set(view);
+  return copy.buffer;
+}

@@ -1,0 +1,40 @@
+import * as ponyfill from 'web-streams-polyfill';
+import type { ReadableStream, ReadableStreamDefaultReader } from 'web-streams-polyfill';
+
+/**
+ * Streams that something was read from. The standard keeps this flag inside the stream and the library does not
+ * show it, so that readers are watched: locking alone does not disturb.
+ */
+const disturbed = new WeakSet<object>();
+
+const { ReadableStream: Stream, ReadableStreamDefaultReader: Reader } = ponyfill;
+const { read } = Reader.prototype;
+const { getReader, cancel } = Stream.prototype;
+const streamOfReader = new WeakMap<object, object>();
+
+Stream.prototype.getReader = function (this: ReadableStream, ...args: []) {
+  const reader = Reflect.apply(getReader, this, args) as ReadableStreamDefaultReader;
+  streamOfReader.set(reader, this);
+  return reader;
+} as typeof getReader;
+
+Reader.prototype.read = function (this: ReadableStreamDefaultReader) {
+  const stream = streamOfReader.get(this);
+  if (stream !== undefined) disturbed.add(stream);
+  return Reflect.apply(read, this, []);
+};
+
+Stream.prototype.cancel = function (this: ReadableStream, reason?: unknown) {
+  disturbed.add(this);
+  return Reflect.apply(cancel, this, [reason]);
+};
+
+const all = { ...ponyfill, isDisturbed: (stream: object): boolean => disturbed.has(stream) };
+
+export function streams(): typeof all {
+  return all;
+}
+
+export function isStream(value: unknown): value is ReadableStream {
+  return value instanceof Stream;
+}

@@ -1,0 +1,161 @@
+import { host } from './host.js';
+import { linkParams, refillParams, URLSearchParams } from './url-search-params.js';
+
+/** Order of the component lines that the host answers with. */
+const components = [
+  'href',
+  'origin',
+  'protocol',
+  'username',
+  'password',
+  'host',
+  'hostname',
+  'port',
+  'pathname',
+  'search',
+  'hash',
+] as const;
+
+type Component = (typeof components)[number];
+
+/** URL §6.1. Parsing is done by the host's own parser, which follows the standard to the letter. */
+export class URL {
+  #parts: string[];
+  #params: URLSearchParams | undefined;
+
+  constructor(url: unknown, base?: unknown) {
+    const parts = parse(url, base);
+    if (parts === undefined) throw new TypeError('Invalid URL');
+    this.#parts = parts;
+  }
+
+  static canParse(url: unknown, base?: unknown): boolean {
+    return parse(url, base) !== undefined;
+  }
+
+  static parse(url: unknown, base?: unknown): URL | null {
+    return URL.canParse(url, base) ? new URL(url, base) : null;
+  }
+
+  get href(): string {
+    return this.#get('href');
+  }
+  set href(value: string) {
+    const parts = parse(value, undefined);
+    if (parts === undefined) throw new TypeError('Invalid URL');
+    this.#become(parts);
+  }
+
+  get origin(): string {
+    return this.#get('origin');
+  }
+
+  get protocol(): string {
+    return this.#get('protocol');
+  }
+  set protocol(value: string) {
+    this.#set('protocol', value);
+  }
+
+  get username(): string {
+    return this.#get('username');
+  }
+  set username(value: string) {
+    this.#set('username', value);
+  }
+
+  get password(): string {
+    return this.#get('password');
+  }
+  set password(value: string) {
+    this.#set('password', value);
+  }
+
+  get host(): string {
+    return this.#get('host');
+  }
+  set host(value: string) {
+    this.#set('host', value);
+  }
+
+  get hostname(): string {
+    return this.#get('hostname');
+  }
+  set hostname(value: string) {
+    this.#set('hostname', value);
+  }
+
+  get port(): string {
+    return this.#get('port');
+  }
+  set port(value: string) {
+    this.#set('port', value);
+  }
+
+  get pathname(): string {
+    return this.#get('pathname');
+  }
+  set pathname(value: string) {
+    this.#set('pathname', value);
+  }
+
+  get search(): string {
+    return this.#get('search');
+  }
+  set search(value: string) {
+    this.#set('search', value);
+  }
+
+  get hash(): string {
+    return this.#get('hash');
+  }
+  set hash(value: string) {
+    this.#set('hash', value);
+  }
+
+  get searchParams(): URLSearchParams {
+    if (this.#params === undefined) {
+      this.#params = new URLSearchParams(this.search);
+      linkParams(this.#params, (query) => {
+        this.#parts = change(this.#parts, 'search', query);
+      });
+    }
+    return this.#params;
+  }
+
+  toString(): string {
+    return this.href;
+  }
+
+  toJSON(): string {
+    return this.href;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'URL';
+  }
+
+  #get(component: Component): string {
+    return this.#parts[components.indexOf(component)] ?? '';
+  }
+
+  #set(component: Component, value: unknown): void {
+    this.#become(change(this.#parts, component, String(value)));
+  }
+
+  #become(parts: string[]): void {
+    this.#parts = parts;
+    if (this.#params !== undefined) refillParams(this.#params, this.search.slice(1));
+  }
+}
+
+function parse(url: unknown, base: unknown): string[] | undefined {
+  const hasBase = base !== undefined;
+  const answer = host().url(hasBase ? 'resolve' : 'parse', String(url), hasBase ? String(base) : '');
+  return answer === '' ? undefined : answer.split('\n');
+}
+
+function change(parts: string[], component: Component, value: string): string[] {
+  const answer = host().url(component, parts[0] ?? '', value);
+  return answer === '' ? parts : answer.split('\n');
+}

@@ -1,0 +1,81 @@
+import type { RunnerProcess } from './runner-process.js';
+
+export interface HeartbeatLink {
+  readonly ping: (id: number) => void;
+  readonly longestCpuMs: () => number;
+  readonly smallestMemoryMb: () => number;
+  readonly isBusy: () => boolean;
+}
+
+const intervalMs = 100;
+/** Same factor and grace as a runner's own time limits, then some for the end of the turn. */
+const wallFactor = 2;
+const graceMs = 550;
+/** CPU time a module's top level may take. */
+const startMs = 1000;
+/** A runner that got less of the CPU than this share was starved, not stuck. */
+const stuckShare = 0.4;
+/** Starved or not, a runner silent for this many deadlines is of no use. */
+const patience = 5;
+
+/**
+ * Watches a runner from outside: memory by its resident size, life by pings that its event loop answers. Some
+ * built-in functions cannot be interrupted from inside (isolates.md §2.5); killing the process always works.
+ */
+export class Heartbeat {
+  private timer: NodeJS.Timeout | undefined;
+  private lastPing = 0;
+  private isAwaited = false;
+  private sentAtMs = 0;
+  private cpuAtPingMs = 0;
+  private rssAtPing = 0;
+
+  constructor(
+    private readonly runner: RunnerProcess,
+    private readonly memoryMb: number,
+    private readonly link: HeartbeatLink,
+  ) {}
+
+  start(): void {
+    this.timer = setInterval(() => this.beat(), intervalMs);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  pong(id: number): void {
+    if (id === this.lastPing) this.isAwaited = false;
+  }
+
+  private beat(): void {
+    if (this.runner.rssBytes > this.memoryMb * 1024 * 1024) {
+      this.runner.kill('memory');
+      return;
+    }
+    if (this.isAwaited) this.judge();
+    else if (this.link.isBusy()) this.send();
+  }
+
+  private send(): void {
+    this.lastPing = (this.lastPing % 0xffff_fffe) + 1;
+    this.isAwaited = true;
+    this.sentAtMs = performance.now();
+    this.cpuAtPingMs = this.runner.cpuMs ?? 0;
+    this.rssAtPing = this.runner.rssBytes;
+    this.link.ping(this.lastPing);
+  }
+
+  private judge(): void {
+    const silentMs = performance.now() - this.sentAtMs;
+    const deadlineMs = Math.max(startMs, this.link.longestCpuMs()) * wallFactor + graceMs;
+    if (silentMs < deadlineMs) return;
+    const cpuMs = this.runner.cpuMs;
+    const isStarved = cpuMs !== undefined && cpuMs - this.cpuAtPingMs < silentMs * stuckShare;
+    if (isStarved && silentMs <= deadlineMs * patience) return;
+    // Some allocations fill memory inside one built-in: that is what the caller should hear then.
+    const grownBytes = this.runner.rssBytes - this.rssAtPing;
+    this.runner.kill(grownBytes > this.link.smallestMemoryMb() * 1024 * 1024 ? 'memory' : 'hang');
+  }
+}

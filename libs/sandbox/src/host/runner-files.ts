@@ -1,0 +1,39 @@
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Files a runner reads; it may open nothing else. */
+export interface RunnerFiles {
+  readonly script: string;
+  readonly prelude: string;
+  readonly nativeModule: string;
+}
+
+export function runnerFiles(): RunnerFiles {
+  const require = createRequire(import.meta.url);
+  const packageFile = require.resolve('isolated-vm/package.json');
+  // The package's own loader picks the binary for this platform, ABI and C library; here it only tells the path.
+  const { path } = createRequire(packageFile)('node-gyp-build') as { path: (folder: string) => string };
+  return {
+    script: fileURLToPath(new URL('../runner/runner.cjs', import.meta.url)),
+    prelude: fileURLToPath(new URL('../guest/prelude.js', import.meta.url)),
+    nativeModule: path(dirname(packageFile)),
+  };
+}
+
+/**
+ * Arguments of a runner process. `--no-node-snapshot` is asked for by isolated-vm's README: without it the process
+ * may crash. The permission model takes away files, child processes and workers, but not the network.
+ */
+export function runnerArguments(files: RunnerFiles): string[] {
+  return [
+    '--no-node-snapshot',
+    '--permission',
+    '--allow-addons',
+    ...Object.values(files).map((path) => `--allow-fs-read=${path}`),
+    '--disable-warning=SecurityWarning',
+    files.script,
+    files.prelude,
+    files.nativeModule,
+  ];
+}

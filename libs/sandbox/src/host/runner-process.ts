@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cpuTimeMs, residentBytes } from './proc.js';
+import { runnerArguments, type RunnerFiles } from './runner-files.js';
+
+/** Why a runner ended: decides what its calls are told. */
+export type RunnerEnd = 'memory' | 'hang' | 'crash' | 'protocol' | 'stopped';
+
+const maxStderrChars = 8 * 1024;
+/** What V8 and the runner print when memory is what ended them. */
+const outOfMemory = /Last few GCs|heap out of memory|^catastrophic: |invalid table size/im;
+
+/**
+ * The operating system's side of a runner: the process, its socket pair, its marks, its end. A runner inherits no
+ * environment, no working directory of ours and no descriptor but its own three.
+ */
+export class RunnerProcess {
+  readonly pid: number;
+  readonly socket: Socket;
+  readonly startedAtMs = Date.now();
+  /** Set before the kill, so that the end is named by its cause. */
+  private killedFor: RunnerEnd | undefined;
+  private stderr = '';
+  private readonly markFile: number;
+  private readonly child: ChildProcess;
+
+  constructor(files: RunnerFiles, onEnd: (end: RunnerEnd, culpritKey: number, detail: string) => void) {
+    this.markFile = openMarkFile();
+    this.child = spawn(process.execPath, runnerArguments(files), {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', this.markFile],
+      env: {},
+      cwd: '/',
+    });
+    this.pid = this.child.pid ?? 0;
+    this.socket = this.child.stdio[3] as Socket;
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr = (this.stderr + text).slice(-maxStderrChars);
+      // V8 out of memory on the main thread may hang in place of ending (isolates.md §2.5): do not wait for it.
+      if (outOfMemory.test(this.stderr)) this.kill('memory');
+    });
+    this.socket.on('error', () => this.kill('crash'));
+    this.child.once('error', () => onEnd('crash', 0, 'the process could not be started'));
+    this.child.once('close', (code, signal) => {
+      const culprit = this.readMark();
+      closeSync(this.markFile);
+      onEnd(
+        this.endOf(),
+        culprit,
+        `${signal ?? `exit ${code ?? '?'}`}${this.stderr === '' ? '' : `: ${this.stderr.trim()}`}`,
+      );
+    });
+  }
+
+  get rssBytes(): number {
+    return residentBytes(this.pid) ?? 0;
+  }
+
+  get cpuMs(): number | undefined {
+    return cpuTimeMs(this.pid);
+  }
+
+  kill(reason: RunnerEnd): void {
+    this.killedFor ??= reason;
+    this.child.kill('SIGKILL');
+  }
+
+  /** Keeps the engine's own event loop free to end. */
+  unref(): void {
+    this.child.unref();
+    (this.child.stderr as unknown as Socket | null)?.unref();
+    this.socket.unref();
+  }
+
+  private endOf(): RunnerEnd {
+    if (this.killedFor !== undefined) return this.killedFor;
+    return outOfMemory.test(this.stderr) ? 'memory' : 'crash';
+  }
+
+  private readMark(): number {
+    const bytes = Buffer.alloc(4);
+    return readSync(this.markFile, bytes, 0, 4, 0) === 4 ? bytes.readUInt32LE() : 0;
+  }
+}
+
+/** A file without a name: only its two descriptors remain. */
+function openMarkFile(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'proxylet-runner-'));
+  try {
+    return openSync(join(folder, 'mark'), 'w+', 0o600);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,134 @@
+import { Problem } from '@proxylet/contract';
+import type { Guest, GuestRequest, GuestResponse, RunnerInfo, Sandbox, SandboxOptions } from '../types.js';
+import { residentBytes } from './proc.js';
+import { runnerFiles } from './runner-files.js';
+import { type LinkOptions, RunnerLink } from './runner-link.js';
+
+const defaultRunnerMemoryMb = 768;
+const defaultMaxRunners = 64;
+/** A runner without calls for this long is stopped; its guests start again when somebody calls. */
+const idleRunnerMs = 10 * 60 * 1000;
+const idleCheckMs = 30 * 1000;
+
+/** Starts the first spare runner, so that a fault of the installation shows at start and not at the first call. */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  if (residentBytes(process.pid) === undefined) {
+    options.onDegraded?.(
+      'runner-memory',
+      'this system has no /proc: the resident size of runners is not watched',
+    );
+  }
+  const pool = new RunnerPool(options);
+  await pool.prepare();
+  return pool;
+}
+
+/** Runner processes by group, and one spare so that no call waits for a process to start. */
+class RunnerPool implements Sandbox {
+  private readonly byGroup = new Map<string, RunnerLink>();
+  private readonly all = new Set<RunnerLink>();
+  private readonly linkOptions: LinkOptions;
+  private readonly maxRunners: number;
+  private readonly idleTimer: NodeJS.Timeout;
+  private spare: RunnerLink | undefined;
+  private isDisposed = false;
+
+  constructor(options: SandboxOptions) {
+    this.maxRunners = options.maxRunners ?? defaultMaxRunners;
+    this.linkOptions = {
+      files: runnerFiles(),
+      services: options.services,
+      memoryMb: options.runnerMemoryMb ?? defaultRunnerMemoryMb,
+      onEnd: (link, _, detail) => {
+        this.remove(link);
+        options.onRunnerLost?.({ group: link.group, pid: link.info().pid, reason: detail });
+      },
+    };
+    this.idleTimer = setInterval(() => this.stopIdle(), idleCheckMs);
+    this.idleTimer.unref();
+  }
+
+  async prepare(): Promise<void> {
+    await this.makeSpare().ready;
+  }
+
+  async invoke(guest: Guest, request: GuestRequest): Promise<GuestResponse> {
+    if (request.signal.aborted) throw new Problem('request-cancelled', 'The caller went away.');
+    return this.linkOf(guest.group).call(guest, request);
+  }
+
+  async warm(guest: Guest): Promise<void> {
+    await this.linkOf(guest.group).call(guest, undefined);
+  }
+
+  evict(guestId: string): void {
+    for (const link of this.all) link.evict(guestId);
+  }
+
+  runners(): readonly RunnerInfo[] {
+    return [...this.all].map((link) => link.info());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.isDisposed) return;
+    this.isDisposed = true;
+    clearInterval(this.idleTimer);
+    for (const link of this.all) link.stop();
+    this.all.clear();
+    this.byGroup.clear();
+  }
+
+  private linkOf(group: string): RunnerLink {
+    const known = this.byGroup.get(group);
+    if (known !== undefined && !known.isOver) return known;
+    if (this.isDisposed) throw new Problem('engine-busy', 'The engine is stopping.');
+    const link = this.spare ?? this.makeSpare();
+    this.spare = undefined;
+    link.group = group;
+    this.byGroup.set(group, link);
+    // Not at once: the call that took the spare comes first.
+    setTimeout(() => this.refill(), 50).unref();
+    return link;
+  }
+
+  private refill(): void {
+    if (!this.isDisposed && this.spare === undefined && this.all.size < this.maxRunners) this.makeSpare();
+  }
+
+  private makeSpare(): RunnerLink {
+    if (this.all.size >= this.maxRunners) this.makeRoom();
+    const link = new RunnerLink(this.linkOptions);
+    this.all.add(link);
+    this.spare = link;
+    return link;
+  }
+
+  private makeRoom(): void {
+    const idle = [...this.all]
+      .filter((link) => link.inFlight === 0)
+      .toSorted((a, b) => a.lastUsedMs - b.lastUsedMs);
+    const oldest = idle[0];
+    if (oldest === undefined) {
+      throw new Problem('engine-busy', 'All runner processes of this engine are busy.', {
+        retryAfterSeconds: 1,
+      });
+    }
+    oldest.stop();
+    this.remove(oldest);
+  }
+
+  private stopIdle(): void {
+    const before = Date.now() - idleRunnerMs;
+    for (const link of this.byGroup.values()) {
+      if (link.inFlight > 0 || link.lastUsedMs > before) continue;
+      link.stop();
+      this.remove(link);
+    }
+  }
+
+  private remove(link: RunnerLink): void {
+    this.all.delete(link);
+    if (this.spare === link) this.spare = undefined;
+    if (this.byGroup.get(link.group) === link) this.byGroup.delete(link.group);
+  }
+}

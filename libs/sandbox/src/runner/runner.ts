@@ -1,0 +1,244 @@
+import { type Frame, toEngine, toRunner } from '../wire/frames.js';
+import type { LoadMessage } from '../wire/messages.js';
+import { Cell, type CellOutside } from './cell.js';
+import { entry } from './entries.js';
+import { decodeFunction, encodeFunction, randomFunction, urlFunction } from './host-functions.js';
+import type { HostFunctions } from './isolate.js';
+import type { Output } from './output.js';
+import type { Prelude } from './prelude.js';
+
+interface OpenOp {
+  readonly cell: Cell;
+  readonly opId: number;
+  readonly callId: number;
+}
+
+/** Frames in, entries into isolates; calls of host functions out. Knows no guest code. */
+export class Runner {
+  private readonly cells = new Map<number, Cell>();
+  private readonly cellOfCall = new Map<number, Cell>();
+  private readonly ops = new Map<number, OpenOp>();
+  private readonly wireIdOfOp = new Map<Cell, Map<number, number>>();
+  private lastOp = 0;
+  private readonly outside: CellOutside;
+
+  constructor(
+    private readonly out: Output,
+    prelude: Prelude,
+    mark: (key: number) => void,
+  ) {
+    this.outside = {
+      prelude,
+      mark,
+      hostFunctions: (cell) => this.hostFunctions(cell),
+      callFailed: (callId, code, detail) => {
+        this.cellOfCall.delete(callId);
+        this.out.frame(toEngine.failed, callId, 0, `${code}\n${detail}`);
+      },
+      log: (cell, callId, level, text) => this.log(cell, callId, level, text),
+      gone: (cell, reason) => this.forget(cell, reason),
+    };
+  }
+
+  handle(frame: Frame): void {
+    const { type, id, arg, text, bytes } = frame;
+    switch (type) {
+      case toRunner.call:
+        this.call(id, arg, text, bytes.length === 0 ? undefined : copy(bytes), false);
+        break;
+      case toRunner.callStreaming:
+        this.call(id, arg, text, undefined, true);
+        break;
+      case toRunner.body:
+        this.cellOfCall.get(id)?.enterFor(id, entry.body, id, copy(bytes));
+        break;
+      case toRunner.bodyEnd:
+        this.cellOfCall.get(id)?.enterFor(id, entry.bodyEnd, id);
+        break;
+      case toRunner.bodyAbort:
+        this.cellOfCall.get(id)?.enterFor(id, entry.bodyAbort, id, text);
+        break;
+      case toRunner.credit:
+        this.cellOfCall.get(id)?.enterFor(id, entry.credit, id, arg);
+        break;
+      case toRunner.cancel:
+        this.cellOfCall.get(id)?.cancel(id, text);
+        this.cellOfCall.delete(id);
+        break;
+      case toRunner.opResult:
+        this.completeOp(id, arg !== 1, entry.opResult, text, copy(bytes), arg === 1);
+        break;
+      case toRunner.opError:
+        this.completeOp(id, true, entry.opError, text);
+        break;
+      case toRunner.opBody:
+        this.completeOp(id, false, entry.opBody, copy(bytes));
+        break;
+      case toRunner.opEnd:
+        this.completeOp(id, true, entry.opEnd);
+        break;
+      case toRunner.load:
+        this.load(arg, JSON.parse(text) as LoadMessage, bytes.toString('utf8'));
+        break;
+      case toRunner.unload:
+        this.cells.get(arg)?.die('runner-lost', 'The installation was stopped.');
+        break;
+      case toRunner.ping:
+        this.out.frame(toEngine.pong, id);
+        break;
+      default:
+        throw new RangeError(`unknown frame type ${type}`);
+    }
+  }
+
+  private load(key: number, message: LoadMessage, source: string): void {
+    this.cells.get(key)?.die('runner-lost', 'The installation was replaced.');
+    this.cells.set(key, new Cell(key, message, source, this.outside));
+  }
+
+  private call(
+    id: number,
+    key: number,
+    head: string,
+    body: ArrayBuffer | undefined,
+    isStreaming: boolean,
+  ): void {
+    const cell = this.cells.get(key);
+    if (cell === undefined) {
+      this.out.frame(toEngine.failed, id, 0, 'runner-lost\nThe isolate was stopped while the call arrived.');
+      return;
+    }
+    if (head === '') {
+      this.warm(id, cell);
+      return;
+    }
+    this.cellOfCall.set(id, cell);
+    cell.call(id, head, body, isStreaming);
+  }
+
+  /** A call without a head starts the isolate and calls nothing. */
+  private warm(id: number, cell: Cell): void {
+    try {
+      cell.start();
+      this.out.frame(toEngine.loaded, id, cell.key);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'The isolate could not be made.';
+      this.out.frame(toEngine.failed, id, 0, `proxylet-invalid\n${reason}`);
+      cell.die('proxylet-invalid', reason);
+    }
+  }
+
+  private completeOp(
+    wireId: number,
+    isLast: boolean,
+    kind: (typeof entry)[keyof typeof entry],
+    a?: unknown,
+    b?: unknown,
+    c?: unknown,
+  ): void {
+    const op = this.ops.get(wireId);
+    if (op === undefined) return;
+    if (isLast) this.dropOp(wireId, op);
+    const callId = op.cell.has(op.callId) ? op.callId : 0;
+    op.cell.enterFor(callId, kind, op.opId, a, b, c);
+  }
+
+  private dropOp(wireId: number, op: OpenOp): void {
+    this.ops.delete(wireId);
+    this.wireIdOfOp.get(op.cell)?.delete(op.opId);
+  }
+
+  private forget(cell: Cell, reason: string): void {
+    if (this.cells.get(cell.key) === cell) this.cells.delete(cell.key);
+    for (const [wireId, op] of this.ops) {
+      if (op.cell !== cell) continue;
+      this.ops.delete(wireId);
+      this.out.frame(toEngine.opCancel, wireId);
+    }
+    this.wireIdOfOp.delete(cell);
+    this.out.frame(toEngine.unloaded, 0, cell.key, reason);
+  }
+
+  private log(cell: Cell, callId: number, level: string, text: string): void {
+    this.out.frame(toEngine.log, callId, cell.key, `${Date.now()}\t${level}\t${JSON.stringify(text)}`);
+  }
+
+  /** What the prelude calls; each takes what guest code may have forged, so that ids are checked here. */
+  private hostFunctions(cell: Cell): HostFunctions {
+    const whenOpen =
+      (act: (callId: number) => void) =>
+      (callId: number): void => {
+        if (cell.has(callId)) act(callId);
+      };
+    return {
+      op: (opId: number, kind: string, text: string, bytes?: ArrayBuffer) =>
+        this.startOp(cell, opId, kind, text, bytes),
+      opCancel: (opId: number) => {
+        const wireId = this.wireIdOfOp.get(cell)?.get(opId);
+        if (wireId === undefined) return;
+        this.ops.delete(wireId);
+        this.wireIdOfOp.get(cell)?.delete(opId);
+        this.out.frame(toEngine.opCancel, wireId);
+      },
+      opCredit: (opId: number, credit: number) => {
+        const wireId = this.wireIdOfOp.get(cell)?.get(opId);
+        if (wireId !== undefined) this.out.frame(toEngine.opCredit, wireId, toCredit(credit));
+      },
+      respond: (
+        callId: number,
+        head: string,
+        body: string | ArrayBuffer | undefined,
+        isStreaming: boolean,
+      ) => {
+        if (!cell.answer(callId)) return;
+        const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body && new Uint8Array(body);
+        this.out.frame(isStreaming ? toEngine.responseStreaming : toEngine.response, callId, 0, head, bytes);
+      },
+      chunk: (callId: number, bytes: ArrayBuffer) => {
+        if (cell.has(callId)) this.out.frame(toEngine.chunk, callId, 0, '', new Uint8Array(bytes));
+      },
+      end: whenOpen((callId) => this.out.frame(toEngine.end, callId)),
+      abort: (callId: number, reason: string) => {
+        if (cell.has(callId)) this.out.frame(toEngine.abort, callId, 0, reason);
+      },
+      fail: (callId: number, code: string, detail: string) => {
+        if (cell.answer(callId)) this.out.frame(toEngine.failed, callId, 0, `${code}\n${detail}`);
+      },
+      settled: (callId: number) => {
+        cell.settled(callId);
+        this.cellOfCall.delete(callId);
+      },
+      credit: (callId: number, credit: number) => {
+        if (cell.has(callId)) this.out.frame(toEngine.requestCredit, callId, toCredit(credit));
+      },
+      timer: (timerId: number, callId: number, delayMs: number) => cell.setTimer(timerId, callId, delayMs),
+      clearTimer: (timerId: number) => cell.clearTimer(timerId),
+      log: (callId: number, level: string, text: string) => this.log(cell, callId, level, text),
+      url: urlFunction,
+      random: randomFunction,
+      decodeUtf8: decodeFunction,
+      encodeUtf8: encodeFunction,
+      nowMs: Date.now,
+    };
+  }
+
+  private startOp(cell: Cell, opId: number, kind: string, text: string, bytes?: ArrayBuffer): void {
+    this.lastOp = (this.lastOp % 0xffff_fffe) + 1;
+    const wireId = this.lastOp;
+    this.ops.set(wireId, { cell, opId, callId: cell.activeCallId });
+    const known = this.wireIdOfOp.get(cell) ?? new Map<number, number>();
+    known.set(opId, wireId);
+    this.wireIdOfOp.set(cell, known);
+    const payload = bytes === undefined ? undefined : new Uint8Array(bytes);
+    this.out.frame(toEngine.op, wireId, cell.key, `${kind}\n${text}`, payload);
+  }
+}
+
+/** Isolates take whole ArrayBuffers: the bytes of a frame lie inside a larger one. */
+function copy(bytes: Buffer): ArrayBuffer {
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+}
+
+function toCredit(value: number): number {
+  return value > 0 ? Math.min(Math.trunc(value), 0xffff_ffff) : 0;
+}

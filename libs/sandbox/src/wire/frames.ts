@@ -1,0 +1,189 @@
+/**
+ * Frames between the engine and a runner, both ways over one Unix socket pair. Every frame has one layout,
+ * little-endian:
+ *
+ *     u32 length of what follows | u8 type | u32 id | u32 arg | u32 length of text | text (UTF-8) | bytes
+ *
+ * `id` names a call or an operation, `arg` a guest key, a byte credit or a flag. The engine treats everything a
+ * runner sends as hostile: lengths are capped and unknown types end the runner.
+ */
+
+/** Frames the engine sends. */
+export const toRunner = {
+  /** `arg` guest key, text = JSON of `LoadMessage`, bytes = module source. */
+  load: 1,
+  /** `arg` guest key: drop the isolate. */
+  unload: 2,
+  /** `arg` guest key, text = call head, bytes = whole body. */
+  call: 3,
+  /** As `call`, the body follows in `body` frames as far as the guest grants credit. */
+  callStreaming: 4,
+  body: 5,
+  bodyEnd: 6,
+  /** The client's body broke off. */
+  bodyAbort: 7,
+  /** `arg` more bytes of the response may be sent. */
+  credit: 8,
+  /** The caller is gone or out of time: text = reason. */
+  cancel: 9,
+  /** Answer of an operation: `arg` 1 when a stream of `opBody` follows; text = head, bytes = payload. */
+  opResult: 10,
+  /** Text = `name\nmessage` of the error the guest shall see. */
+  opError: 11,
+  opBody: 12,
+  opEnd: 13,
+  ping: 14,
+} as const;
+
+/** Frames a runner sends. */
+export const toEngine = {
+  ready: 65,
+  pong: 66,
+  /** `arg` guest key: the module is evaluated and has a handler. */
+  loaded: 67,
+  /** `arg` guest key, text = reason: the isolate is gone, a later call needs `load` again. */
+  unloaded: 68,
+  /** Text = response head, bytes = whole body. */
+  response: 69,
+  /** As `response`, the body follows in `chunk` frames. */
+  responseStreaming: 70,
+  chunk: 71,
+  end: 72,
+  /** The response body failed after its head was sent: text = reason. */
+  abort: 73,
+  /** Text = `code\ndetail` with a problem code. */
+  failed: 74,
+  /** `arg` more bytes of the request body may be sent. */
+  requestCredit: 75,
+  /** `arg` guest key, text = operation, bytes = payload. */
+  op: 76,
+  opCancel: 77,
+  /** `arg` more bytes of an operation's stream may be sent. */
+  opCredit: 78,
+  /** `arg` guest key, text = lines of `ms\tlevel\ttrace\tJSON text`. */
+  log: 79,
+} as const;
+
+export interface Frame {
+  readonly type: number;
+  readonly id: number;
+  readonly arg: number;
+  readonly text: string;
+  readonly bytes: Buffer;
+}
+
+const headBytes = 17;
+
+/** Larger than any inline body, module or header block that may cross. */
+export const maxFrameBytes = 80 * 1024 * 1024;
+
+/** Collects frames and hands them to the socket in one write; `flush` is called once per turn of the loop. */
+export class FrameWriter {
+  private buffer: Buffer;
+  private used = 0;
+
+  constructor(private readonly write: (data: Buffer) => void) {
+    this.buffer = Buffer.allocUnsafeSlow(initialBytes);
+  }
+
+  get isEmpty(): boolean {
+    return this.used === 0;
+  }
+
+  frame(type: number, id: number, arg = 0, text = '', bytes?: Uint8Array): void {
+    const bodyLength = bytes?.length ?? 0;
+    // UTF-8 takes at most three bytes for each UTF-16 unit.
+    this.reserve(headBytes + text.length * 3 + bodyLength);
+    const { buffer } = this;
+    const start = this.used;
+    const textLength = text.length === 0 ? 0 : buffer.write(text, start + headBytes, 'utf8');
+    buffer.writeUInt32LE(headBytes - 4 + textLength + bodyLength, start);
+    buffer.writeUInt8(type, start + 4);
+    buffer.writeUInt32LE(id, start + 5);
+    buffer.writeUInt32LE(arg, start + 9);
+    buffer.writeUInt32LE(textLength, start + 13);
+    if (bytes !== undefined) buffer.set(bytes, start + headBytes + textLength);
+    this.used = start + headBytes + textLength + bodyLength;
+  }
+
+  flush(): void {
+    if (this.used === 0) return;
+    const full = this.buffer.subarray(0, this.used);
+    // The socket keeps the memory until it is written, so the next frames need their own.
+    this.buffer = Buffer.allocUnsafeSlow(initialBytes);
+    this.used = 0;
+    this.write(full);
+  }
+
+  private reserve(bytes: number): void {
+    if (this.used + bytes <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.used + bytes));
+    this.buffer.copy(larger, 0, 0, this.used);
+    this.buffer = larger;
+  }
+}
+
+const initialBytes = 16 * 1024;
+
+/** Cuts a byte stream into frames. `onFrame` may keep `bytes`: they are not reused. */
+export class FrameReader {
+  private pending: Buffer[] = [];
+  private pendingBytes = 0;
+  private wanted = 4;
+
+  constructor(
+    private readonly onFrame: (frame: Frame) => void,
+    private readonly maxBytes = maxFrameBytes,
+  ) {}
+
+  /** @throws RangeError when the peer breaks the format; the connection is then of no more use */
+  push(chunk: Buffer): void {
+    let data = chunk;
+    if (this.pendingBytes > 0) {
+      this.pending.push(chunk);
+      this.pendingBytes += chunk.length;
+      if (this.pendingBytes < this.wanted) return;
+      data = Buffer.concat(this.pending, this.pendingBytes);
+      this.pending = [];
+      this.pendingBytes = 0;
+    }
+    this.keep(data, this.cut(data));
+  }
+
+  private cut(data: Buffer): number {
+    let at = 0;
+    this.wanted = 4;
+    while (data.length - at >= 4) {
+      const length = data.readUInt32LE(at);
+      if (length < headBytes - 4 || length > this.maxBytes) throw new RangeError('frame length out of range');
+      if (data.length - at - 4 < length) {
+        this.wanted = length + 4;
+        break;
+      }
+      this.deliver(data, at, length);
+      at += length + 4;
+    }
+    return at;
+  }
+
+  private deliver(data: Buffer, at: number, length: number): void {
+    const textLength = data.readUInt32LE(at + 13);
+    const textStart = at + headBytes;
+    const end = at + 4 + length;
+    if (textStart + textLength > end) throw new RangeError('frame text exceeds its frame');
+    this.onFrame({
+      type: data.readUInt8(at + 4),
+      id: data.readUInt32LE(at + 5),
+      arg: data.readUInt32LE(at + 9),
+      text: textLength === 0 ? '' : data.toString('utf8', textStart, textStart + textLength),
+      bytes: data.subarray(textStart + textLength, end),
+    });
+  }
+
+  private keep(data: Buffer, from: number): void {
+    if (from === data.length) return;
+    const rest = from === 0 ? data : data.subarray(from);
+    this.pending.push(rest);
+    this.pendingBytes = rest.length;
+  }
+}
