@@ -150,6 +150,7 @@ export class KeySet {
     const before = this.#held;
     this.#use(fresh);
     if (before !== undefined && hasLostKeys(before, fresh)) onTrustLost();
+    if (this.#closed) return;
     try {
       await file.write(fresh);
     } catch (error) {
