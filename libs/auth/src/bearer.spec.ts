@@ -31,11 +31,7 @@ test.each([
 });
 
 test('a hostile header of 16 KB costs next to nothing', () => {
-  const hostile = [
-    `Bearer ${' '.repeat(16_000)}x`,
-    'Bearer '.repeat(2300),
-    `Bearer ${'a'.repeat(8000)}`,
-  ];
+  const hostile = [`Bearer ${' '.repeat(16_000)}x`, 'Bearer '.repeat(2300), `Bearer ${'a'.repeat(8000)}`];
   const startedAt = performance.now();
   for (let i = 0; i < 1000; i += 1) codeOf(hostile[i % 3]);
   expect(performance.now() - startedAt).toBeLessThan(500);

@@ -15,9 +15,15 @@ export type IssuerMetadata = z.output<typeof metadataSchema>;
  *
  * @throws FetchFailed
  */
-export async function discover(fetch: Fetch, issuer: string, discovery?: string): Promise<IssuerMetadata> {
+export async function discover(
+  fetch: Fetch,
+  issuer: string,
+  { discovery, signal }: { discovery?: string | undefined; signal?: AbortSignal } = {},
+): Promise<IssuerMetadata> {
   const url = discovery ?? `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const parsed = metadataSchema.safeParse(await fetchJson(fetch, url));
+  const parsed = metadataSchema.safeParse(
+    await fetchJson(fetch, url, signal === undefined ? {} : { signal }),
+  );
   if (!parsed.success) throw new FetchFailed(`${url} is not a metadata document with secure addresses`);
   if (parsed.data.issuer !== issuer) throw new FetchFailed(`${url} names another issuer than ${issuer}`);
   return parsed.data;

@@ -29,7 +29,7 @@ async function setUp(options: Partial<TokenVerifierOptions> = {}) {
       return verifier;
     },
     [Symbol.asyncDispose]: async () => {
-      for (const verifier of made) verifier.close();
+      for (const verifier of made) await verifier.close();
       await issuer[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
     },
@@ -63,7 +63,7 @@ test('answers tokens after a restart while the identity manager is away', async 
   const first = await sut.create();
   await first.verify(token);
   await storedFile(sut.folder.path);
-  first.close();
+  await first.close();
   await sut.issuer.offline();
   const second = await sut.create();
   expect((await second.verify(token)).principal.subject).toBe('alice');

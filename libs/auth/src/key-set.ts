@@ -43,7 +43,7 @@ export class KeySet {
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #notBeforeMs = 0;
-  #closed = false;
+  readonly #ending = new AbortController();
 
   constructor(private readonly options: KeySetOptions) {
     this.#jwksUri = options.profile.jwksUri;
@@ -67,9 +67,11 @@ export class KeySet {
     };
   }
 
-  close(): void {
-    this.#closed = true;
+  /** Breaks off what is under way; nothing is fetched or written after that. */
+  async close(): Promise<void> {
+    this.#ending.abort();
     clearTimeout(this.#timer);
+    await this.#pending;
   }
 
   /**
@@ -134,12 +136,15 @@ export class KeySet {
   async #fetchKeys(): Promise<StoredKeys['jwks']> {
     const { fetch } = this.options;
     const uri = this.#jwksUri ?? (await this.#discoverUri());
-    return usableKeys(await fetchJson(fetch, uri), uri);
+    return usableKeys(await fetchJson(fetch, uri, { signal: this.#ending.signal }), uri);
   }
 
   async #discoverUri(): Promise<string> {
     const { fetch, profile } = this.options;
-    const { jwks_uri: uri } = await discover(fetch, profile.issuer, profile.discovery);
+    const { jwks_uri: uri } = await discover(fetch, profile.issuer, {
+      discovery: profile.discovery,
+      signal: this.#ending.signal,
+    });
     if (uri === undefined) throw new FetchFailed(`the metadata of ${profile.issuer} names no jwks_uri`);
     this.#jwksUri = uri;
     return uri;
@@ -150,7 +155,7 @@ export class KeySet {
     const before = this.#held;
     this.#use(fresh);
     if (before !== undefined && hasLostKeys(before, fresh)) onTrustLost();
-    if (this.#closed) return;
+    if (this.#ending.signal.aborted) return;
     try {
       await file.write(fresh);
     } catch (error) {
@@ -164,6 +169,7 @@ export class KeySet {
   }
 
   #fail(error: unknown): void {
+    if (this.#ending.signal.aborted) return;
     const { now, profile, log } = this.options;
     this.#failures += 1;
     const backOffMs = this.#jittered(
@@ -181,7 +187,7 @@ export class KeySet {
   }
 
   #schedule(delayMs: number): void {
-    if (this.#closed) return;
+    if (this.#ending.signal.aborted) return;
     this.#timer = setTimeout(() => void this.#refresh(), delayMs).unref();
   }
 

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  sut.close();
+  await sut.close();
   await issuer[Symbol.asyncDispose]();
   await folder[Symbol.asyncDispose]();
 });
@@ -200,7 +200,7 @@ test('accepts a clock that is off by less than the skew', async () => {
 });
 
 test('takes only clients on the list', async () => {
-  using strict = disposable(await verifierOf({ clientAllow: ['cli'] }));
+  await using strict = disposable(await verifierOf({ clientAllow: ['cli'] }));
   expect((await refusalOf(await issuer.token(), strict.value)).code).toBe('invalid-token');
   await expect(strict.value.verify(await issuer.token({ client_id: 'cli' }))).resolves.toBeDefined();
 });
@@ -212,7 +212,7 @@ test.each([
   ['the type of a refresh token', { typ: 'Refresh' }],
   ['logout events', { events: {} }],
 ])('an issuer without token types: refuses what has %s', async (_name, claims) => {
-  using lax = disposable(await verifierOf({ typ: 'not-id-token' }));
+  await using lax = disposable(await verifierOf({ typ: 'not-id-token' }));
   const plain = await issuer.token({ client_id: undefined, azp: 'web', typ: 'Bearer' }, { typ: 'JWT' });
   await expect(lax.value.verify(plain)).resolves.toBeDefined();
   const idToken = await issuer.token(claims, { typ: 'JWT' });
@@ -220,12 +220,16 @@ test.each([
 });
 
 test('reads roles at a path, also as the keys of a map, and never along the prototype', async () => {
-  using nested = disposable(await verifierOf({ claims: { roles: ['realm', 'roles'], scopes: ['scope'] } }));
+  await using nested = disposable(
+    await verifierOf({ claims: { roles: ['realm', 'roles'], scopes: ['scope'] } }),
+  );
   const { principal } = await nested.value.verify(
     await issuer.token({ realm: { roles: { admin: {}, user: {} } } }),
   );
   expect(principal.roles).toEqual(['admin', 'user']);
-  using inherited = disposable(await verifierOf({ claims: { roles: ['constructor'], scopes: ['scope'] } }));
+  await using inherited = disposable(
+    await verifierOf({ claims: { roles: ['constructor'], scopes: ['scope'] } }),
+  );
   expect((await inherited.value.verify(await issuer.token())).principal.roles).toEqual([]);
 });
 
@@ -236,11 +240,6 @@ test('refuses to start without an issuer or an audience', async () => {
   await expect(TokenVerifier.create({ ...common, profiles, audience: ' ' })).rejects.toThrow('audience');
 });
 
-function disposable(value: TokenVerifier): Disposable & { readonly value: TokenVerifier } {
-  return {
-    value,
-    [Symbol.dispose]: () => {
-      value.close();
-    },
-  };
+function disposable(value: TokenVerifier): AsyncDisposable & { readonly value: TokenVerifier } {
+  return { value, [Symbol.asyncDispose]: () => value.close() };
 }

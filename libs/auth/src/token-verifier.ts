@@ -89,8 +89,9 @@ export class TokenVerifier {
     return [...this.#trusts.values()].map(({ keys }) => keys.status());
   }
 
-  close(): void {
-    for (const { keys } of this.#trusts.values()) keys.close();
+  /** Ends the refreshing of keys; may be called twice. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#trusts.values()].map(({ keys }) => keys.close()));
   }
 
   /**

@@ -36,7 +36,8 @@ export class ProblemFilter implements ExceptionFilter {
     void reply
       .code(problem.status)
       .headers({ ...problemHeaders(problem), ...headers, 'content-type': problemContentType })
-      .send(JSON.stringify(problem.toBody(traceId)));
+      // As bytes: to text Fastify would add a charset, which this media type does not have.
+      .send(Buffer.from(JSON.stringify(problem.toBody(traceId))));
   }
 }
 

@@ -98,7 +98,7 @@ export async function createApp(options: AppOptions): Promise<ServiceApp> {
     const upgrade = options.upgrade?.(nest);
     if (upgrade !== undefined) nest.getHttpServer().on('upgrade', upgrade);
   } catch (error) {
-    parts.verifier.close();
+    await parts.verifier.close();
     await nest.close();
     throw error;
   }
@@ -166,7 +166,7 @@ function serviceApp(
       await nest.close();
     } finally {
       clearTimeout(force);
-      verifier.close();
+      await verifier.close();
       passport.unuse(strategy);
       metrics.registry.clear();
     }
