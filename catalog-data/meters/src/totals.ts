@@ -1,8 +1,5 @@
-import { minuteMs } from './bucket.js';
+import { dayMs, hourMs, minuteMs } from './bucket.js';
 import type { StoredBucket } from './store.js';
-
-const hourMs = 60 * minuteMs;
-const dayMs = 24 * hourMs;
 
 export interface Row {
   readonly wh: number;
@@ -54,7 +51,7 @@ export function totalsOf(
   toMs: number,
 ): Totals {
   const shown: Group[] = [];
-  let rest = buckets.map(groupOf);
+  let rest = buckets.flatMap(groupsOf).filter((group) => group.fromMs >= fromMs && group.fromMs < toMs);
   for (const spanMs of [minuteMs, hourMs, dayMs]) {
     const groups = merge(rest, spanMs);
     rest = groups.filter(({ households }) => households.size < minHouseholds);
@@ -70,8 +67,27 @@ export function totalsOf(
   };
 }
 
-function groupOf({ minuteMs: fromMs, wh, readings, seen }: StoredBucket): Group {
-  return { fromMs, spanMs: 0, minutes: 0, wh, readings, households: new Set(Object.keys(seen)) };
+/** One group for each minute of a bucket. */
+function groupsOf({ hourMs: startMs, wh, seen }: StoredBucket): Group[] {
+  const readings = new Map<number, number>();
+  const households = new Map<number, Set<string>>();
+  for (const [household, times] of Object.entries(seen)) {
+    for (const seconds of times) {
+      const minute = Math.floor(seconds / 60);
+      readings.set(minute, (readings.get(minute) ?? 0) + 1);
+      const known = households.get(minute);
+      if (known === undefined) households.set(minute, new Set([household]));
+      else known.add(household);
+    }
+  }
+  return [...households].map(([minute, names]) => ({
+    fromMs: startMs + minute * minuteMs,
+    spanMs: 0,
+    minutes: 0,
+    wh: wh[minute] ?? 0,
+    readings: readings.get(minute) ?? 0,
+    households: names,
+  }));
 }
 
 /** Groups by spans of the clock, in order of time. */
