@@ -73,36 +73,42 @@ let strategies = 0;
  */
 export async function createApp(options: AppOptions): Promise<ServiceApp> {
   const parts = await createParts(options);
-  const { info, log } = parts;
-  let front: FrontHandler | undefined;
+  try {
+    return await wire(options, parts);
+  } catch (error) {
+    await parts.verifier.close();
+    throw error;
+  }
+}
+
+async function wire(options: AppOptions, parts: ServiceParts): Promise<ServiceApp> {
+  const { info, log, metrics } = parts;
+  const { corsOrigins, allowedHosts } = options.http;
   const gate = createGate(
-    corsPolicy(options.http.corsOrigins),
-    hostPolicy(options.http.allowedHosts, () => info.publicUrl),
+    corsPolicy(corsOrigins),
+    hostPolicy(allowedHosts, () => info.publicUrl),
   );
-  const adapter = createAdapter({
-    gate,
-    front: () => front,
-    bodyLimitBytes: options.bodyLimitBytes ?? defaultBodyLimitBytes,
-    metrics: parts.metrics,
-  });
+  let front: FrontHandler | undefined;
+  const bodyLimitBytes = options.bodyLimitBytes ?? defaultBodyLimitBytes;
+  const adapter = createAdapter({ gate, front: () => front, bodyLimitBytes, metrics });
   const nest = await NestFactory.create<NestFastifyApplication>(
     ServiceModule.around(options.module, parts),
     adapter,
     { logger: nestLog(log), abortOnError: false, bodyParser: false },
   );
   const strategy = useAccessControl(nest, parts);
+  const service = serviceApp(nest, options, parts, strategy);
   try {
     assertEveryRouteDecided(routesOf(nest.get(ModulesContainer)));
     await nest.init();
     front = options.front?.(nest, gate);
     const upgrade = options.upgrade?.(nest);
     if (upgrade !== undefined) nest.getHttpServer().on('upgrade', upgrade);
+    return service;
   } catch (error) {
-    await parts.verifier.close();
-    await nest.close();
+    await service.close();
     throw error;
   }
-  return serviceApp(nest, options, parts, strategy);
 }
 
 async function createParts({ name, version, http, stateDir, ...options }: AppOptions): Promise<ServiceParts> {
