@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { ServiceProcess } from './service-process.js';
+import { inWorkspace } from './workspace.js';
+
+/** Settings beyond those every test stack has, by environment variable. */
+export type Settings = Readonly<Record<string, string>>;
+
+export interface ServiceOptions {
+  readonly stateDir: string;
+  readonly settings: Settings | undefined;
+}
+
+export function idmProcess({ stateDir, settings }: ServiceOptions): ServiceProcess {
+  return new ServiceProcess({
+    name: 'IdM',
+    main: inWorkspace('apps/stack/dist/idm/main.js'),
+    settings: (port) => ({ PROXYLET_STATE_DIR: stateDir, PROXYLET_IDM_PORT: String(port), ...settings }),
+  });
+}
+
+export function catalogProcess(options: ServiceOptions & { readonly issuer: string }): ServiceProcess {
+  return new ServiceProcess({
+    name: 'catalog',
+    main: inWorkspace('apps/catalog/dist/main.js'),
+    settings: (port) => ({
+      PROXYLET_STATE_DIR: options.stateDir,
+      PROXYLET_CATALOG_PORT: String(port),
+      PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: options.issuer }]),
+      ...options.settings,
+    }),
+  });
+}
+
+export interface EngineOptions extends ServiceOptions {
+  readonly issuer: string;
+  readonly catalogUrl: string;
+}
+
+export function engineProcess({ stateDir, settings, issuer, catalogUrl }: EngineOptions): ServiceProcess {
+  return new ServiceProcess({
+    name: 'engine',
+    main: inWorkspace('apps/engine/dist/main.js'),
+    settings: (port) => ({
+      PROXYLET_STATE_DIR: stateDir,
+      PROXYLET_ENGINE_PORT: String(port),
+      PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer }]),
+      PROXYLET_ENGINE_CATALOG_URL: catalogUrl,
+      PROXYLET_ENGINE_CLIENT_SECRET_FILE: join(stateDir, 'idm/engine-client-secret'),
+      ...settings,
+    }),
+  });
+}
