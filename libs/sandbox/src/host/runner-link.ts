@@ -256,7 +256,10 @@ export class RunnerLink implements CallLink {
     this.heartbeat.stop();
     this.ops.dispose();
     this.rejectReady(
-      new Problem('engine-busy', 'A runner process could not be started.', { retryAfterSeconds: 1 }),
+      new Problem('engine-busy', 'A runner process could not be started.', {
+        retryAfterSeconds: 1,
+        cause: new Error(detail),
+      }),
     );
     const culprit = this.loadedByKey.get(culpritKey)?.guest;
     for (const call of this.calls.values()) {

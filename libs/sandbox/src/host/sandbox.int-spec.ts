@@ -1,0 +1,262 @@
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readAll, request, SandboxFixture } from '../../test/sandbox-fixture.js';
+import { GuestVisibleError, type KvOperation } from '@proxylet/sandbox';
+
+describe('a sandbox', () => {
+  const entries = new Map<string, { value: Uint8Array; version: number }>();
+  let sut: SandboxFixture;
+
+  beforeAll(async () => {
+    sut = await SandboxFixture.start({
+      kv: (_, operation) => kvDouble(operation),
+      fetch: (_, { url, method, headers, body }) => {
+        if (url.includes('refused')) throw new GuestVisibleError('TypeError', 'the host is not declared');
+        const text = `${method} ${url} ${headers.join(',')} ${Buffer.from(body ?? []).toString()}`;
+        return Promise.resolve({
+          status: 201,
+          statusText: 'Created',
+          url,
+          redirected: false,
+          headers: ['X-From', 'upstream'],
+          body: url.includes('stream')
+            ? Readable.from([Buffer.from(text), Buffer.from('|end')])
+            : Buffer.from(text),
+        });
+      },
+    });
+  });
+  afterAll(() => sut[Symbol.asyncDispose]());
+
+  function kvDouble(operation: KvOperation) {
+    switch (operation.op) {
+      case 'get':
+        return { op: 'get' as const, entry: entries.get(operation.key) };
+      case 'put':
+        entries.set(operation.key, { value: Uint8Array.from(operation.value), version: 1 });
+        return { op: 'put' as const, version: operation.ifVersion === 9 ? undefined : 1 };
+      case 'delete':
+        return { op: 'delete' as const, existed: entries.delete(operation.key) };
+      case 'list':
+        return { op: 'list' as const, keys: [...entries.keys()], cursor: undefined };
+      default:
+        return operation satisfies never;
+    }
+  }
+
+  it('gives the handler the request and the caller its response', async () => {
+    const guest = sut.handler(`
+      const body = await request.text();
+      return new Response(request.method + ' ' + request.url + ' ' + request.headers.get('X-One') + ' ' + body, {
+        status: 418, headers: [['x-a', '1'], ['set-cookie', 'a=1'], ['set-cookie', 'b=2']] });`);
+    const answer = await sut.call(guest, {
+      method: 'POST',
+      headers: ['x-one', '1'],
+      body: Buffer.from('grüße'),
+    });
+    expect(answer.status).toBe(418);
+    expect(answer.text).toBe('POST http://engine.example/path?a=1 1 grüße');
+    expect(answer.headers).toEqual([
+      'x-a',
+      '1',
+      'set-cookie',
+      'a=1',
+      'set-cookie',
+      'b=2',
+      'content-type',
+      'text/plain;charset=UTF-8',
+    ]);
+  });
+
+  it('tells who calls, on which installation, with which settings, and never a token', async () => {
+    const guest = sut.handler(
+      `return Response.json({ user: ctx.user, installation: ctx.installation, config: env.CONFIG, key: env.SECRETS.API_KEY, trace: ctx.traceId })`,
+      { config: { unit: 'Wh' } },
+    );
+    expect(JSON.parse((await sut.call(guest)).text)).toEqual({
+      user: { subject: 'alice', issuer: 'https://idm.example', roles: ['user'] },
+      installation: { name: guest.name, version: '1.0.0' },
+      config: { unit: 'Wh' },
+      key: 'k1',
+      trace: '0af7651916cd43dd8448eb211c80319c',
+    });
+  });
+
+  it('keeps the state of a module between calls, and to its installation', async () => {
+    const source = 'let n = 0; export default { fetch() { n += 1; return new Response(String(n)); } }';
+    const one = sut.guest(source);
+    const other = sut.guest(source);
+    expect((await sut.call(one)).text).toBe('1');
+    expect((await sut.call(one)).text).toBe('2');
+    expect((await sut.call(other)).text).toBe('1');
+  });
+
+  it('starts an evicted isolate again without anyone noticing', async () => {
+    const guest = sut.guest(
+      'let n = 0; export default { fetch() { n += 1; return new Response(String(n)); } }',
+    );
+    await sut.call(guest);
+    sut.host.evict(guest.id);
+    expect((await sut.call(guest)).text).toBe('1');
+  });
+
+  it('streams a response as it is produced', async () => {
+    const guest = sut.handler(`
+      let i = 0;
+      return new Response(new ReadableStream({ async pull(controller) {
+        await new Promise((resume) => setTimeout(resume, 1));
+        controller.enqueue(new TextEncoder().encode('chunk ' + i + ';'));
+        if (++i === 3) controller.close();
+      } }));`);
+    expect((await sut.call(guest)).text).toBe('chunk 0;chunk 1;chunk 2;');
+  });
+
+  it('streams a request body only as far as the handler reads', async () => {
+    let produced = 0;
+    const body = Readable.from(
+      (function* () {
+        for (let index = 0; index < 200; index += 1) {
+          produced += 1;
+          yield Buffer.alloc(32 * 1024);
+        }
+      })(),
+      { highWaterMark: 1 },
+    );
+    const guest = sut.handler(`
+      const reader = request.body.getReader();
+      const { value } = await reader.read();
+      return new Response(String(value.byteLength));`);
+    expect((await sut.call(guest, { method: 'POST', body })).text).toBe('32768');
+    expect(produced).toBeLessThan(30);
+  });
+
+  it('counts a streamed request body against the limit', async () => {
+    const guest = sut.handler('return new Response(String((await request.bytes()).length))', {
+      limits: { bodyBytes: 100_000 },
+    });
+    const body = Readable.from([Buffer.alloc(64_000), Buffer.alloc(64_000)]);
+    expect((await sut.problem(guest, { method: 'POST', body })).code).toBe('body-too-large');
+  });
+
+  it('holds back a stream that nobody reads and stops it when the reader goes', async () => {
+    const guest = sut.handler(`
+      globalThis.made = 0;
+      return new Response(new ReadableStream({
+        pull(controller) { globalThis.made += 1; controller.enqueue(new Uint8Array(64 * 1024)); },
+        cancel() { globalThis.made = -1; } }));`);
+    const { body } = await sut.host.invoke(guest, request());
+    if (!(body instanceof Readable)) throw new Error('a stream was expected');
+    await new Promise((resolve) => body.once('readable', resolve));
+    body.destroy();
+    await expect.poll(async () => (await sut.host.invoke(guest, request())).status).toBe(200);
+  });
+
+  it('fails a response stream in the middle when the handler does', async () => {
+    const guest = sut.handler(`
+      let i = 0;
+      return new Response(new ReadableStream({ pull(controller) {
+        if (i++ === 1) throw new Error('half way');
+        controller.enqueue(new Uint8Array([65]));
+      } }));`);
+    const { body } = await sut.host.invoke(guest, request());
+    await expect(readAll(body)).rejects.toMatchObject({ code: 'proxylet-threw' });
+  });
+
+  it('carries an abort of the caller into the handler', async () => {
+    const guest = sut.handler(`
+      request.signal.addEventListener('abort', () => console.log('aborted: ' + request.signal.reason.name));
+      await new Promise(() => undefined);`);
+    const caller = new AbortController();
+    const pending = sut.call(guest, { signal: caller.signal });
+    setTimeout(() => caller.abort(), 50);
+    await expect(pending).rejects.toMatchObject({ code: 'request-cancelled' });
+    await expect.poll(() => sut.logs.some(({ text }) => text === 'aborted: AbortError')).toBe(true);
+  });
+
+  it('ends a call that does not answer in time', async () => {
+    const guest = sut.handler('await new Promise(() => undefined)', { limits: { timeoutMs: 100 } });
+    expect((await sut.problem(guest)).code).toBe('time-limit');
+  });
+
+  it('reaches KV and fetch through the engine', async () => {
+    const text = await sut.text(`
+      await env.KV.put('k', 'wert ä');
+      const miss = await env.KV.getWithVersion('nothing');
+      const lost = await env.KV.put('k', 'x', { ifVersion: 9 });
+      const response = await fetch('https://api.example/a', { method: 'POST', body: 'hi', headers: { 'x-b': '1' } });
+      const streamed = await (await fetch('https://api.example/stream')).text();
+      let refused; try { await fetch('https://refused.example/'); } catch (error) { refused = error.name + ': ' + error.message; }
+      return Response.json([miss, lost, (await env.KV.list()).keys, response.status, response.statusText,
+        response.headers.get('x-from'), await response.text(), streamed, refused]);`);
+    expect(JSON.parse(text)).toEqual([
+      { value: null, version: 0 },
+      null,
+      ['k'],
+      201,
+      'Created',
+      'upstream',
+      'POST https://api.example/a x-b,1,content-type,text/plain;charset=UTF-8 hi',
+      'GET https://api.example/stream  |end',
+      'TypeError: the host is not declared',
+    ]);
+  });
+
+  it('logs lines with their level and trace', async () => {
+    await sut.text(`console.warn('meter', { id: 7 }, [1n]); ctx.log.debug('fine'); return new Response()`);
+    const lines = sut.logs.map(({ level, text, traceId }) => ({ level, text, traceId }));
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    expect(lines).toContainEqual({ level: 'warn', text: 'meter { id: 7 } [ 1n ]', traceId });
+    expect(lines).toContainEqual({ level: 'debug', text: 'fine', traceId });
+  });
+
+  it('goes on with waitUntil after the response', async () => {
+    await sut.text(
+      `ctx.waitUntil(new Promise((r) => setTimeout(r, 20)).then(() => console.log('later'))); return new Response()`,
+    );
+    await expect.poll(() => sut.logs.some(({ text }) => text === 'later')).toBe(true);
+  });
+
+  it.each([
+    [
+      'throws an Error',
+      'throw new TypeError("name is required")',
+      'proxylet-threw',
+      'TypeError: name is required',
+    ],
+    ['throws null', 'throw null', 'proxylet-threw', 'Error: null'],
+    ['rejects', 'await Promise.reject(new RangeError("r"))', 'proxylet-threw', 'RangeError: r'],
+    ['returns a number', 'return 42', 'proxylet-bad-response', 'number'],
+    ['returns nothing', '', 'proxylet-bad-response', 'undefined'],
+    ['returns a look-alike', 'return { status: 200, headers: [] }', 'proxylet-bad-response', 'an object'],
+    ['returns Response.error()', 'return Response.error()', 'proxylet-bad-response', 'error response'],
+    [
+      'returns a used body',
+      'const r = new Response("a"); await r.text(); return r',
+      'proxylet-threw',
+      'read before',
+    ],
+  ])('answers clearly when the handler %s', async (_, body, code, detail) => {
+    const problem = await sut.problem(sut.handler(body));
+    expect(problem.code).toBe(code);
+    expect(problem.detail).toContain(detail);
+  });
+
+  it.each([
+    ['does not parse', 'export default {', 'does not parse'],
+    ['imports', 'import fs from "node:fs"; export default { fetch() {} }', 'imports "node:fs"'],
+    ['has no default export', 'export const a = 1', 'no default export'],
+    ['has no fetch', 'export default {}', 'no fetch method'],
+    ['throws while it starts', 'throw new Error("cold"); export default { fetch() {} }', 'cold'],
+    ['loops while it starts', 'for (;;); export default { fetch() {} }', 'timed out'],
+  ])('names why a module that %s cannot start', async (_, source, reason) => {
+    const problem = await sut.problem(sut.guest(source));
+    expect(problem.code).toBe('proxylet-invalid');
+    expect(problem.detail).toContain(reason);
+    await expect(sut.host.warm(sut.guest(source))).rejects.toMatchObject({ code: 'proxylet-invalid' });
+  });
+
+  it('lets a call go on when another promise rejects unhandled, and logs it', async () => {
+    expect(await sut.text(`Promise.reject(new Error('stray')); return new Response('fine')`)).toBe('fine');
+    await expect.poll(() => sut.logs.some(({ text }) => text.includes('stray'))).toBe(true);
+  });
+});

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SandboxFixture } from '../../test/sandbox-fixture.js';
+
+/** Each row: an expression evaluated in a guest, and the JSON it must give. The same text holds in Node itself. */
+const cases: readonly [name: string, expression: string, expected: unknown][] = [
+  [
+    'URL parts',
+    `(({ origin, pathname, search, hash, host }) => [origin, pathname, search, hash, host])(new URL('../b?c=d#e', 'https://ex.org:8443/a/x'))`,
+    ['https://ex.org:8443', '/b', '?c=d', '#e', 'ex.org:8443'],
+  ],
+  [
+    'URL with a non-ASCII host',
+    `new URL('https://münchen.example/ä').href`,
+    'https://xn--mnchen-3ya.example/%C3%A4',
+  ],
+  [
+    'URL setters',
+    `(() => { const u = new URL('https://a.example/'); u.pathname = '/x y'; u.port = '99'; u.searchParams.append('q', 'ä&b'); return u.href })()`,
+    'https://a.example:99/x%20y?q=%C3%A4%26b',
+  ],
+  [
+    'URL tells its parameters of a new query',
+    `(() => { const u = new URL('https://a.example/?a=1'); const p = u.searchParams; u.search = '?b=2'; return [p.get('a'), p.get('b')] })()`,
+    [null, '2'],
+  ],
+  ['an invalid URL', `(() => { try { new URL('nope') } catch (e) { return e.name } })()`, 'TypeError'],
+  [
+    'URL.canParse',
+    `[URL.canParse('https://a'), URL.canParse('a'), URL.canParse('a', 'https://b')]`,
+    [true, false, true],
+  ],
+  [
+    'URLSearchParams decoding',
+    `[...new URLSearchParams('?a=1+2&b=%C3%A4&c=%zz&d')]`,
+    [
+      ['a', '1 2'],
+      ['b', 'ä'],
+      ['c', '%zz'],
+      ['d', ''],
+    ],
+  ],
+  [
+    'URLSearchParams encoding',
+    `new URLSearchParams({ "a b": "!'()~*-._", ä: '€' }).toString()`,
+    'a+b=%21%27%28%29%7E*-._&%C3%A4=%E2%82%AC',
+  ],
+  [
+    'URLSearchParams changes',
+    `(() => { const p = new URLSearchParams('a=1&b=2&a=3'); p.set('a', '9'); p.delete('b'); p.append('c', '4'); p.sort(); return p.toString() + p.size })()`,
+    'a=9&c=42',
+  ],
+  [
+    'Headers join and sort',
+    `[...new Headers([['B', '2'], ['a', ' 1 '], ['b', '3']])]`,
+    [
+      ['a', '1'],
+      ['b', '2, 3'],
+    ],
+  ],
+  [
+    'Headers keep cookies apart',
+    `(() => { const h = new Headers(); h.append('Set-Cookie', 'a=1'); h.append('set-cookie', 'b=2'); return h.getSetCookie() })()`,
+    ['a=1', 'b=2'],
+  ],
+  [
+    'Headers refuse a line feed',
+    `(() => { try { new Headers({ a: 'b\\nc' }) } catch (e) { return e.name } })()`,
+    'TypeError',
+  ],
+  [
+    'TextEncoder and TextDecoder',
+    `[...new TextEncoder().encode('ä€😀')].concat(new TextDecoder('utf-16le').decode(new Uint8Array([0x41, 0])))`,
+    [195, 164, 226, 130, 172, 240, 159, 152, 128, 'A'],
+  ],
+  [
+    'TextDecoder, fatal',
+    `(() => { try { new TextDecoder('utf-8', { fatal: true }).decode(new Uint8Array([255])) } catch (e) { return e.name } })()`,
+    'TypeError',
+  ],
+  [
+    'atob and btoa',
+    `[btoa('hé'), atob(' aOk= '), (() => { try { btoa('€') } catch (e) { return e.name } })()]`,
+    ['aOk=', 'hé', 'InvalidCharacterError'],
+  ],
+  [
+    'structuredClone',
+    `(() => { const a = { m: new Map([[1, new Set([2n])]]), d: new Date(5) }; a.self = a; const c = structuredClone(a); return [c !== a, c.self === c, c.m.get(1).has(2n), c.d.getTime()] })()`,
+    [true, true, true, 5],
+  ],
+  [
+    'structuredClone of a function',
+    `(() => { try { structuredClone(() => 1) } catch (e) { return [e.name, e.code] } })()`,
+    ['DataCloneError', 25],
+  ],
+  [
+    'random values',
+    `(() => { const a = crypto.getRandomValues(new Uint32Array(4)); return [a.some((n) => n > 0), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(crypto.randomUUID())] })()`,
+    [true, true],
+  ],
+  [
+    'too many random values',
+    `(() => { try { crypto.getRandomValues(new Uint8Array(65537)) } catch (e) { return e.name } })()`,
+    'QuotaExceededError',
+  ],
+  [
+    'timers in order',
+    `await new Promise((done) => { const seen = []; setTimeout((x) => { seen.push(x); done(seen) }, 20, 'c'); const id = setTimeout(() => seen.push('never'), 5); clearTimeout(id); setTimeout(() => seen.push('b'), 5); queueMicrotask(() => seen.push('a')) })`,
+    ['a', 'b', 'c'],
+  ],
+  [
+    'an interval until it is cleared',
+    `await new Promise((done) => { let n = 0; const id = setInterval(() => { if (++n === 3) { clearInterval(id); done(n) } }, 1) })`,
+    3,
+  ],
+  [
+    'events',
+    `(() => { const t = new EventTarget(); const seen = []; t.addEventListener('x', (e) => seen.push(e.detail), { once: true }); t.dispatchEvent(new CustomEvent('x', { detail: 1 })); t.dispatchEvent(new CustomEvent('x', { detail: 2 })); return seen })()`,
+    [1],
+  ],
+  [
+    'abort signals',
+    `(() => { const c = new AbortController(); const any = AbortSignal.any([c.signal]); let seen = 0; any.onabort = () => { seen += 1 }; c.abort('why'); c.abort('again'); return [any.aborted, any.reason, seen, AbortSignal.abort().reason.name] })()`,
+    [true, 'why', 1, 'AbortError'],
+  ],
+  [
+    'a timeout signal',
+    `await new Promise((done) => { AbortSignal.timeout(5).addEventListener('abort', (e) => done(e.target.reason.name)) })`,
+    'TimeoutError',
+  ],
+  [
+    'Request of a Request',
+    `(() => { const a = new Request('https://a.example/x', { method: 'post', headers: { a: '1' }, body: 'b' }); const b = new Request(a, { headers: { c: '2' } }); return [b.method, b.url, b.headers.get('a'), b.headers.get('c'), a.bodyUsed] })()`,
+    ['POST', 'https://a.example/x', null, '2', true],
+  ],
+  [
+    'a body is read once',
+    `await (async () => { const r = new Response('x'); await r.text(); try { await r.text() } catch (e) { return [r.bodyUsed, e.name] } })()`,
+    [true, 'TypeError'],
+  ],
+  [
+    'clones have bodies of their own',
+    `await (async () => { const r = new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array([65])); c.close() } })); const c = r.clone(); return [await r.text(), await c.text()] })()`,
+    ['A', 'A'],
+  ],
+  [
+    'Response.json and redirect',
+    `[Response.json({ a: 1 }).headers.get('content-type'), Response.redirect('https://a.example/', 303).headers.get('location')]`,
+    ['application/json', 'https://a.example/'],
+  ],
+  [
+    'a response without a body',
+    `(() => { try { new Response('x', { status: 204 }) } catch (e) { return e.name } })()`,
+    'TypeError',
+  ],
+  ['form bodies', `await new Response(new URLSearchParams({ a: 'b c' })).text()`, 'a=b+c'],
+  [
+    'a body of a view is the view alone',
+    `await new Response(new Uint8Array([65, 66, 67]).subarray(1, 2)).text()`,
+    'B',
+  ],
+  [
+    'async iteration of a body',
+    `await (async () => { let n = 0; for await (const c of new Response('abc').body) n += c.length; return n })()`,
+    3,
+  ],
+  ['lone surrogates', `await new Response('a\\ud800').text()`, 'a\ufffd'],
+  [
+    'performance and navigator',
+    `[typeof performance.now(), typeof navigator.userAgent, self === globalThis]`,
+    ['number', 'string', true],
+  ],
+];
+
+/** Where the guest differs from Node on purpose or by nature. */
+const guestOnly = new Set(['performance and navigator']);
+
+describe('the web API inside', () => {
+  let sut: SandboxFixture;
+  beforeAll(async () => {
+    sut = await SandboxFixture.start();
+  });
+  afterAll(() => sut[Symbol.asyncDispose]());
+
+  it.each(cases)('%s', async (_, expression, expected) => {
+    expect(JSON.parse(await sut.text(`return Response.json(${expression})`))).toEqual(expected);
+  });
+
+  it.each(cases.filter(([name]) => !guestOnly.has(name)))(
+    '%s: Node agrees',
+    async (_, expression, expected) => {
+      // oxlint-disable-next-line no-new-func -- the same text is run here and in the guest, so that the table cannot lie
+      const run = new Function(
+        `return (async () => JSON.stringify(${expression}))()`,
+      ) as () => Promise<string>;
+      expect(JSON.parse(await run())).toEqual(expected);
+    },
+  );
+});

@@ -1,0 +1,117 @@
+import { Buffer } from 'node:buffer';
+import type { Readable } from 'node:stream';
+import { Problem } from '@proxylet/contract';
+import {
+  type Guest,
+  type GuestLimits,
+  type GuestLogEntry,
+  type GuestRequest,
+  type HostServices,
+  type Sandbox,
+  startSandbox,
+} from '@proxylet/sandbox';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly text: string;
+}
+
+/** A running sandbox with services of the test's choice, and short ways to make guests and call them. */
+export class SandboxFixture implements AsyncDisposable {
+  readonly logs: GuestLogEntry[] = [];
+  readonly lost: string[] = [];
+  private guests = 0;
+  private sandbox!: Sandbox;
+
+  static async start(services: Partial<HostServices> = {}): Promise<SandboxFixture> {
+    const fixture = new SandboxFixture();
+    fixture.sandbox = await startSandbox({
+      services: {
+        fetch: services.fetch ?? (() => Promise.reject(new Error('no network in this test'))),
+        kv: services.kv ?? (() => ({ op: 'delete', existed: false })),
+        log: (_, entries) => fixture.logs.push(...entries),
+      },
+      onRunnerLost: ({ reason }) => fixture.lost.push(reason),
+    });
+    return fixture;
+  }
+
+  get host(): Sandbox {
+    return this.sandbox;
+  }
+
+  guest(
+    source: string,
+    options: { limits?: Partial<GuestLimits>; group?: string; config?: unknown } = {},
+  ): Guest {
+    this.guests += 1;
+    const name = `test/guest-${this.guests}`;
+    return {
+      id: `installation-${this.guests}`,
+      group: options.group ?? 'test',
+      name,
+      version: '1.0.0',
+      loadCode: () => Promise.resolve({ source, filename: `${name}@1.0.0/dist/index.js` }),
+      limits: { memoryMb: 64, cpuMs: 500, timeoutMs: 10_000, bodyBytes: 8 * 1024 * 1024, ...options.limits },
+      bindings: { kv: true, config: options.config ?? {}, secrets: { API_KEY: 'k1' } },
+      owner: alice,
+    };
+  }
+
+  /** A guest whose handler is the given function body: `request`, `env` and `ctx` are at hand. */
+  handler(
+    body: string,
+    options: { limits?: Partial<GuestLimits>; group?: string; config?: unknown } = {},
+  ): Guest {
+    return this.guest(`export default { async fetch(request, env, ctx) { ${body} } }`, options);
+  }
+
+  async call(guest: Guest, init: Partial<GuestRequest> = {}): Promise<Answer> {
+    const { status, headers, body } = await this.sandbox.invoke(guest, request(init));
+    return { status, headers, text: await readAll(body) };
+  }
+
+  /** Runs a handler body once and gives its answer's text. */
+  async text(body: string, init: Partial<GuestRequest> = {}): Promise<string> {
+    return (await this.call(this.handler(body), init)).text;
+  }
+
+  /** The problem a call ends with. */
+  async problem(guest: Guest, init: Partial<GuestRequest> = {}): Promise<Problem> {
+    try {
+      const answer = await this.call(guest, init);
+      throw new Error(`expected a problem, got ${answer.status} ${answer.text.slice(0, 200)}`);
+    } catch (error) {
+      if (error instanceof Problem) return error;
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sandbox[Symbol.asyncDispose]();
+  }
+}
+
+const alice = { subject: 'alice', issuer: 'https://idm.example', roles: ['user'] };
+
+export function request(init: Partial<GuestRequest> = {}): GuestRequest {
+  return {
+    method: 'GET',
+    url: 'http://engine.example/path?a=1',
+    headers: ['accept', '*/*'],
+    body: undefined,
+    user: alice,
+    signal: new AbortController().signal,
+    traceId: '0af7651916cd43dd8448eb211c80319c',
+    ...init,
+  };
+}
+
+export async function readAll(body: Uint8Array | Readable | undefined): Promise<string> {
+  if (body === undefined) return '';
+  if (body instanceof Uint8Array) return Buffer.from(body).toString('utf8');
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
