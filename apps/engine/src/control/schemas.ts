@@ -1,0 +1,138 @@
+import {
+  consentSchema,
+  digestSchema,
+  installationStates,
+  isNamePart,
+  nameSchema,
+  permissionsSchema,
+  rangeSchema,
+  versionSchema,
+} from '@proxylet/contract';
+import { pageQuery } from '@proxylet/nest';
+import { z } from 'zod';
+import { parseOrigin } from '../egress/origin-rules.js';
+
+const partSchema = z
+  .string()
+  .refine(isNamePart, 'must be lower-case letters, digits and single hyphens, at most 64 characters');
+
+export const nameParams = z.strictObject({ ns: partSchema, name: partSchema });
+export type NameParams = z.output<typeof nameParams>;
+
+export const listQuery = z.strictObject({ ...pageQuery });
+export type ListQuery = z.output<typeof listQuery>;
+
+/** A body may be left out: it then asks for the highest version and consents to nothing new. */
+export const installBody = z
+  .strictObject({
+    version: rangeSchema.optional().meta({ description: 'Range of wanted versions; any by default' }),
+    consent: consentSchema.optional(),
+    config: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .meta({ description: 'Settings of the proxylet; left out, those given before stay' }),
+  })
+  .nullish();
+export type InstallBody = z.output<typeof installBody>;
+
+export const initializeBody = z
+  .strictObject({ version: rangeSchema.optional(), consent: consentSchema.optional() })
+  .nullish();
+export type InitializeBody = z.output<typeof initializeBody>;
+
+export const installationSchema = z.object({
+  id: z.string(),
+  name: nameSchema,
+  version: versionSchema,
+  digest: digestSchema,
+  sizeBytes: z.int(),
+  scope: z.enum(['user', 'shared']),
+  state: z.enum(installationStates),
+  reason: z.string(),
+  since: z.iso.datetime(),
+  /** What was granted. */
+  permissions: permissionsSchema,
+  limits: z.object({ memoryMb: z.int(), cpuMs: z.int(), timeoutMs: z.int() }),
+  config: z.record(z.string(), z.unknown()).optional(),
+  /** Why it is here: `you`, `service demo/smart-grid`, or the proxylet that needs it. */
+  requestedBy: z.array(z.string()),
+  consentedBy: z.string(),
+  previousVersion: versionSchema.optional(),
+  /** Where it is called. */
+  url: z.url(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+});
+export type InstallationView = z.output<typeof installationSchema>;
+
+export const ownedInstallationSchema = installationSchema.extend({
+  owner: z.object({ key: z.string(), issuer: z.string(), subject: z.string() }),
+});
+export type OwnedInstallationView = z.output<typeof ownedInstallationSchema>;
+
+export const initializedSchema = z.object({
+  service: nameSchema,
+  version: versionSchema,
+  installations: z.array(installationSchema),
+});
+
+export const logQuery = z.strictObject({
+  limit: z
+    .string()
+    .refine((text) => /^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= 1000, {
+      message: 'must be a whole number from 1 to 1000',
+    })
+    .transform(Number)
+    .default(100)
+    .meta({ description: 'Lines, 1 to 1000; default 100' }),
+});
+export type LogQuery = z.output<typeof logQuery>;
+
+export const logLineSchema = z.object({
+  id: z.string(),
+  at: z.iso.datetime(),
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  text: z.string(),
+  traceId: z.string().optional(),
+  version: versionSchema,
+});
+export const logSchema = z.object({ items: z.array(logLineSchema) });
+
+export const runnersSchema = z.object({
+  items: z.array(
+    z.object({
+      group: z.string(),
+      pid: z.int(),
+      startedAt: z.iso.datetime(),
+      rssBytes: z.int(),
+      isolates: z.int(),
+      inFlight: z.int(),
+    }),
+  ),
+});
+
+const originSchema = z
+  .string()
+  .max(300)
+  .refine((text) => parseOrigin(text) !== undefined, 'must be one origin such as http://10.0.0.7:1026')
+  .transform((text) => parseOrigin(text) ?? text);
+const proxyletPattern = z
+  .string()
+  .regex(/^[a-z0-9]+(?:-[a-z0-9]+)*\/(?:\*|[a-z0-9]+(?:-[a-z0-9]+)*)$/, 'must be acme/thumb or acme/*');
+
+export const egressBody = z.strictObject({
+  origin: originSchema,
+  proxylets: z.array(proxyletPattern).min(1).max(1000),
+});
+export type EgressBody = z.output<typeof egressBody>;
+
+export const egressQuery = z.strictObject({ origin: originSchema });
+export type EgressQuery = z.output<typeof egressQuery>;
+
+export const egressRuleSchema = z.object({
+  origin: z.string(),
+  proxylets: z.array(z.string()),
+  changedBy: z.string(),
+  changedAt: z.iso.datetime(),
+});
+export const egressSchema = z.object({ items: z.array(egressRuleSchema) });

@@ -1,0 +1,239 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream';
+import {
+  extractBearer,
+  insufficientScope,
+  type Principal,
+  type TokenCache,
+  type TokenVerifier,
+} from '@proxylet/auth';
+import { Problem } from '@proxylet/contract';
+import type { GuestRequest, GuestResponse, GuestUser, Sandbox } from '@proxylet/sandbox';
+import type { Active } from '../installations/active.js';
+import type { InstallationRegistry } from '../installations/registry.js';
+import type { Outcome } from './call-metrics.js';
+import { type RequestBody, requestBody } from './request-body.js';
+import { guestHeaders } from './request-headers.js';
+import { answerHeaders } from './response-headers.js';
+import type { RunCors } from './run-cors.js';
+import { isRunPath, parseRunPath, type RunPath } from './run-path.js';
+
+export interface DataPlaneOptions {
+  readonly registry: InstallationRegistry;
+  readonly sandbox: Pick<Sandbox, 'invoke'>;
+  readonly cache: TokenCache;
+  readonly verifier: Pick<TokenVerifier, 'verify'>;
+  readonly cors: RunCors;
+  /** Answers a foreign `Host` and preflights by itself; false where it has. Asked only where one may be due. */
+  readonly gate: (request: IncomingMessage, response: ServerResponse) => boolean;
+  readonly isKnownHost: (request: IncomingMessage) => boolean;
+  /** Origin under which proxylets see themselves; read at each call, since the port may be known late. */
+  readonly publicOrigin: () => PublicOrigin;
+  readonly maxBodyBytes: number;
+  readonly traceIdOf: (request: IncomingMessage) => string;
+  readonly toProblem: (error: unknown) => Problem;
+  /** Sends the problem with its challenge and tells the log. */
+  readonly refuse: (call: Refused) => void;
+}
+
+export interface PublicOrigin {
+  readonly origin: string;
+  readonly host: string;
+}
+
+export interface Refused {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly problem: Problem;
+  readonly traceId: string;
+  /** CORS headers of the answer. */
+  readonly headers: readonly string[];
+  readonly proxylet: string | undefined;
+}
+
+interface Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: RunPath;
+  readonly traceId: string;
+  readonly cors: readonly string[];
+}
+
+/**
+ * Calls of proxylets, `/run/{ns}/{name}/{path}`, from socket to sandbox and back. No framework and no database is
+ * in the way; with a token seen before, everything up to the sandbox happens in one synchronous step.
+ */
+export class DataPlane {
+  constructor(private readonly options: DataPlaneOptions) {}
+
+  /** Takes the request where it is a call; false leaves it to the control plane. */
+  readonly handle = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const { url = '' } = request;
+    if (!isRunPath(url)) return false;
+    const { cors, gate, isKnownHost, traceIdOf } = this.options;
+    if ((!isKnownHost(request) || cors.isPreflight(request)) && !gate(request, response)) return true;
+    const path = parseRunPath(url);
+    const call = {
+      request,
+      response,
+      path: path ?? noPath,
+      traceId: traceIdOf(request),
+      cors: cors.headersFor(request),
+    };
+    try {
+      if (path === undefined) throw new Problem('not-found', 'Calls go to /run/{namespace}/{name}/{path}.');
+      this.authenticate(call);
+    } catch (error) {
+      this.fail(call, error);
+    }
+    return true;
+  };
+
+  /** The cache is asked with the whole header: only what was verified from exactly this text is found. */
+  private authenticate(call: Call): void {
+    const { authorization } = call.request.headers;
+    const known = authorization === undefined ? undefined : this.options.cache.get(authorization);
+    if (known === undefined) void this.verify(call, authorization);
+    else this.admit(call, known);
+  }
+
+  private async verify(call: Call, authorization: string | undefined): Promise<void> {
+    const { verifier, cache } = this.options;
+    try {
+      const { principal } = await verifier.verify(extractBearer(authorization));
+      cache.set(authorization ?? '', principal);
+      this.admit(call, principal);
+    } catch (error) {
+      this.fail(call, error);
+    }
+  }
+
+  /** @throws Problem where the caller may not make this call */
+  private admit(call: Call, principal: Principal): void {
+    const { request, path } = call;
+    if (!principal.scopes.has('engine:invoke')) throw insufficientScope(['engine:invoke']);
+    if (request.method === 'TRACE') throw new Problem('method-not-allowed', 'A proxylet takes no TRACE.');
+    const active = this.options.registry.find(principal.key, path.name);
+    if (active === undefined) {
+      throw new Problem('not-installed', 'You have no installation of this name on this engine.');
+    }
+    void this.invoke(call, principal, active, requestBody(request, this.options.maxBodyBytes));
+  }
+
+  private async invoke(
+    call: Call,
+    principal: Principal,
+    active: Active,
+    body: RequestBody | Promise<Uint8Array>,
+  ): Promise<void> {
+    const { response } = call;
+    // The caller went away while the token was looked at: no close event comes any more.
+    if (response.destroyed) return;
+    const startedMs = performance.now();
+    const abort = new AbortController();
+    active.entered();
+    response.once('close', () => {
+      active.left();
+      if (!response.writableFinished) abort.abort();
+    });
+    let outcome: Outcome;
+    try {
+      const whole = body instanceof Promise ? await body : body;
+      const request = this.guestRequest(call, principal, whole, abort.signal);
+      const answer = await this.options.sandbox.invoke(active.guest, request);
+      outcome = this.answer(call, answer)?.code ?? 'ok';
+      active.ran();
+    } catch (error) {
+      outcome = this.fail(call, active.fault ?? error).code;
+    }
+    active.stats.add(outcome, (performance.now() - startedMs) / 1000);
+  }
+
+  private guestRequest(
+    { request, path, traceId }: Call,
+    principal: Principal,
+    body: RequestBody,
+    signal: AbortSignal,
+  ): GuestRequest {
+    const { origin, host } = this.options.publicOrigin();
+    return {
+      method: request.method ?? 'GET',
+      url: origin + path.target,
+      headers: guestHeaders(request.rawHeaders, host, path.prefix, request.headers.connection),
+      body,
+      user: userOf(principal),
+      signal,
+      traceId,
+    };
+  }
+
+  /** Writes the answer; one that is no HTTP becomes a problem, which is answered then. */
+  private answer(call: Call, { status, headers, body }: GuestResponse): Problem | undefined {
+    const { request, response, path } = call;
+    const isEmpty = request.method === 'HEAD' || status === 204 || status === 304 || body === undefined;
+    const isStream = !isEmpty && !(body instanceof Uint8Array);
+    const flat = answerHeaders({
+      guest: headers,
+      prefix: path.prefix,
+      bodyBytes: isStream || status === 204 || status === 304 ? undefined : lengthOf(request, body),
+      keepsLength: request.method === 'HEAD',
+    });
+    for (const text of call.cors) flat.push(text);
+    flat.push('x-trace-id', call.traceId);
+    try {
+      response.writeHead(status, flat);
+    } catch (error) {
+      discard(body);
+      return this.fail(
+        call,
+        new Problem('proxylet-bad-response', 'The proxylet answered with headers that are not HTTP.', {
+          cause: error,
+        }),
+      );
+    }
+    if (isEmpty) {
+      discard(body);
+      response.end();
+    } else if (body instanceof Uint8Array) {
+      response.end(body);
+    } else {
+      // A failure in the middle breaks the connection off: nobody takes half an answer for a whole one.
+      pipeline(body, response, () => undefined);
+    }
+    return undefined;
+  }
+
+  private fail(call: Call, error: unknown): Problem {
+    const { request, response, path, traceId, cors } = call;
+    const problem = this.options.toProblem(error);
+    const proxylet = path === noPath ? undefined : path.name;
+    this.options.refuse({ request, response, problem, traceId, headers: cors, proxylet });
+    return problem;
+  }
+}
+
+const users = new WeakMap<Principal, GuestUser>();
+
+/** What a guest may know of the caller; one object per verified token. */
+function userOf(principal: Principal): GuestUser {
+  const known = users.get(principal);
+  if (known !== undefined) return known;
+  const { subject, issuer, roles } = principal;
+  const user = { subject, issuer, roles };
+  users.set(principal, user);
+  return user;
+}
+
+const noPath: RunPath = { name: '', prefix: '', target: '/' };
+
+/** Of a body that is whole; nothing where a HEAD's own length stands. */
+function lengthOf({ method }: IncomingMessage, body: GuestResponse['body']): number | undefined {
+  if (method === 'HEAD') return undefined;
+  return body instanceof Uint8Array ? body.byteLength : 0;
+}
+
+function discard(body: GuestResponse['body']): void {
+  if (body === undefined || body instanceof Uint8Array) return;
+  body.on('error', () => undefined);
+  body.destroy();
+}

@@ -1,0 +1,170 @@
+import { commonSettings, type ConfigOf, loadConfig, setting, value } from '@proxylet/nest';
+import { z } from 'zod';
+
+/** Capabilities this engine has built in; a setting can only take some away. */
+export const builtCapabilities = ['kv'] as const;
+
+const megabyte = 1024 * 1024;
+
+const capabilities = z.array(z.enum(builtCapabilities, `must be among ${builtCapabilities.join(', ')}`));
+
+export const engineSettings = {
+  ...commonSettings({ app: 'ENGINE', port: 7080 }),
+  id: setting({
+    env: 'PROXYLET_ENGINE_ID',
+    type: value.text({ max: 64 }).refine((text) => /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(text), {
+      message: 'must hold lower-case letters, digits and single hyphens',
+    }),
+    default: 'local',
+    description: 'Name of this engine; its audience is `urn:proxylet:engine:<id>` unless one is set.',
+  }),
+  catalogUrl: setting({
+    env: 'PROXYLET_ENGINE_CATALOG_URL',
+    type: value.url(),
+    default: 'http://127.0.0.1:7070',
+    description: 'Catalog that proxylets come from.',
+  }),
+  catalogAudience: setting({
+    env: 'PROXYLET_CATALOG_AUDIENCE',
+    type: value.text({ max: 512 }),
+    default: 'urn:proxylet:catalog',
+    description: 'The `aud` of access tokens for the catalog.',
+  }),
+  clientId: setting({
+    env: 'PROXYLET_ENGINE_CLIENT_ID',
+    type: value.text({ max: 255 }),
+    default: 'engine-local',
+    description: 'OAuth client this engine is at the identity manager; it reads the catalog with it.',
+  }),
+  clientSecret: setting({
+    env: 'PROXYLET_ENGINE_CLIENT_SECRET',
+    type: value.text({ max: 1024 }),
+    optional: true,
+    secret: true,
+    defaultText: 'none: installing from the catalog is refused',
+    description: 'Secret of that client.',
+  }),
+  tokenUrl: setting({
+    env: 'PROXYLET_ENGINE_TOKEN_URL',
+    type: value.url(),
+    optional: true,
+    defaultText: 'found by discovery at the first issuer',
+    description: 'Token endpoint that gives this engine its catalog tokens.',
+  }),
+  catalogTimeoutMs: setting({
+    env: 'PROXYLET_ENGINE_CATALOG_TIMEOUT_MS',
+    type: value.int({ min: 100, max: 600_000 }),
+    default: '30000',
+    description: 'Longest wait for the catalog to begin an answer and to go on with it, ms.',
+  }),
+  isolation: setting({
+    env: 'PROXYLET_ENGINE_ISOLATION',
+    type: value.oneOf('shared', 'namespace', 'installation'),
+    default: 'namespace',
+    description: 'Which installations share a runner process: all, those of one publisher, or none.',
+  }),
+  capabilities: setting({
+    env: 'PROXYLET_ENGINE_CAPABILITIES',
+    type: value.json(capabilities),
+    default: JSON.stringify(builtCapabilities),
+    description: 'JSON list of the capabilities that proxylets may use here.',
+  }),
+  maxMemoryMb: setting({
+    env: 'PROXYLET_ENGINE_MAX_MEMORY_MB',
+    type: value.int({ min: 8, max: 4096 }),
+    default: '256',
+    description: 'Most memory a proxylet may ask for, MB.',
+  }),
+  maxCpuMs: setting({
+    env: 'PROXYLET_ENGINE_MAX_CPU_MS',
+    type: value.int({ min: 1, max: 600_000 }),
+    default: '30000',
+    description: 'Most CPU time per call a proxylet may ask for, ms.',
+  }),
+  maxTimeoutMs: setting({
+    env: 'PROXYLET_ENGINE_MAX_TIMEOUT_MS',
+    type: value.int({ min: 1, max: 3_600_000 }),
+    default: '120000',
+    description: 'Most wall time per call a proxylet may ask for, ms.',
+  }),
+  maxBodyBytes: setting({
+    env: 'PROXYLET_ENGINE_MAX_BODY_BYTES',
+    type: value.int({ min: 1024, max: 4 * 1024 * megabyte }),
+    default: String(64 * megabyte),
+    description: 'Largest body of a call and of its answer, bytes.',
+  }),
+  defaultMemoryMb: setting({
+    env: 'PROXYLET_ENGINE_DEFAULT_MEMORY_MB',
+    type: value.int({ min: 8, max: 4096 }),
+    default: '64',
+    description: 'Memory of a proxylet whose manifest names none, MB.',
+  }),
+  defaultCpuMs: setting({
+    env: 'PROXYLET_ENGINE_DEFAULT_CPU_MS',
+    type: value.int({ min: 1, max: 600_000 }),
+    default: '1000',
+    description: 'CPU time per call where the manifest names none, ms.',
+  }),
+  defaultTimeoutMs: setting({
+    env: 'PROXYLET_ENGINE_DEFAULT_TIMEOUT_MS',
+    type: value.int({ min: 1, max: 3_600_000 }),
+    default: '30000',
+    description: 'Wall time per call where the manifest names none, ms.',
+  }),
+  runnerMemoryMb: setting({
+    env: 'PROXYLET_ENGINE_RUNNER_MEMORY_MB',
+    type: value.int({ min: 128, max: 65_536 }),
+    default: '768',
+    description: 'Resident memory above which a runner process is ended, MB.',
+  }),
+  maxRunners: setting({
+    env: 'PROXYLET_ENGINE_MAX_RUNNERS',
+    type: value.int({ min: 1, max: 1000 }),
+    default: '64',
+    description: 'Most runner processes at once.',
+  }),
+  kvMaxBytes: setting({
+    env: 'PROXYLET_ENGINE_KV_MAX_BYTES',
+    type: value.int({ min: 0, max: 1024 * megabyte }),
+    default: String(5 * megabyte),
+    description: 'Key-value data per installation, keys and values together, bytes.',
+  }),
+  kvMaxKeys: setting({
+    env: 'PROXYLET_ENGINE_KV_MAX_KEYS',
+    type: value.int({ min: 0, max: 10_000_000 }),
+    default: '10000',
+    description: 'Keys per installation.',
+  }),
+  fetchMaxBytes: setting({
+    env: 'PROXYLET_ENGINE_FETCH_MAX_BYTES',
+    type: value.int({ min: 1024, max: 1024 * megabyte }),
+    default: String(16 * megabyte),
+    description: 'Largest answer that the `fetch` of a proxylet takes, bytes after decoding.',
+  }),
+  fetchConcurrency: setting({
+    env: 'PROXYLET_ENGINE_FETCH_CONCURRENCY',
+    type: value.int({ min: 1, max: 1000 }),
+    default: '6',
+    description: 'Requests of one installation to the outside at once; further ones wait.',
+  }),
+  fetchTimeoutMs: setting({
+    env: 'PROXYLET_ENGINE_FETCH_TIMEOUT_MS',
+    type: value.int({ min: 100, max: 600_000 }),
+    default: '30000',
+    description: 'Longest wait of a `fetch` for the answer to begin and to go on, ms.',
+  }),
+};
+
+export type EngineConfig = ConfigOf<typeof engineSettings>;
+
+/** @throws ConfigFault with every fault at once */
+export function loadEngineConfig(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): EngineConfig {
+  return loadConfig(engineSettings, env);
+}
+
+/** The `aud` of tokens for this engine. */
+export function audienceOf({ audience, id }: EngineConfig): string {
+  return audience ?? `urn:proxylet:engine:${id}`;
+}

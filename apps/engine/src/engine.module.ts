@@ -1,0 +1,89 @@
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { exitCodes, HealthChecks, LOG, type Log, Metrics, ServiceFault, ServiceInfo } from '@proxylet/nest';
+import { AdminController } from './control/admin.controller.js';
+import { DescriptionController } from './control/description.controller.js';
+import { EgressService } from './control/egress.service.js';
+import { EventStreams } from './control/event-streams.js';
+import { InstallationController } from './control/installation.controller.js';
+import { InstallationService } from './control/installation.service.js';
+import { LogController } from './control/log.controller.js';
+import { ProgressAnswers } from './control/progress-answers.js';
+import { EngineServiceController } from './control/service.controller.js';
+import type { EngineConfig } from './engine.config.js';
+import { EngineCore } from './engine-core.js';
+import { registerEngineMetrics } from './engine-metrics.js';
+import { startEngineCore } from './start-engine-core.js';
+import { StateLockedError } from './store/state-lock.js';
+
+/** The one module of the engine: a list of what is wired. */
+@Module({})
+export class EngineModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    @Inject(EngineCore) private readonly core: EngineCore,
+    @Inject(HealthChecks) private readonly health: HealthChecks,
+    @Inject(Metrics) private readonly metrics: Metrics,
+  ) {}
+
+  static with(config: EngineConfig): DynamicModule {
+    return {
+      module: EngineModule,
+      controllers: [
+        AdminController,
+        DescriptionController,
+        // Before the installations: its path is the longer one.
+        LogController,
+        InstallationController,
+        EngineServiceController,
+      ],
+      providers: [
+        {
+          provide: EngineCore,
+          inject: [ServiceInfo, LOG],
+          useFactory: (info: ServiceInfo, log: Log) => startCore(config, info, log),
+        },
+        EgressService,
+        EventStreams,
+        InstallationService,
+        ProgressAnswers,
+      ],
+      exports: [EngineCore],
+    };
+  }
+
+  onModuleInit(): void {
+    const { store, kv, sandbox } = this.core.parts;
+    this.health.add('database', () => store.probe());
+    this.health.add('key-value', () => kv.usage(''));
+    this.health.add('runners', () => {
+      if (sandbox.runners().length === 0) throw new Error('no runner process could be started');
+    });
+    registerEngineMetrics(this.metrics.registry, this.core);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.core[Symbol.asyncDispose]();
+  }
+}
+
+async function startCore(config: EngineConfig, info: ServiceInfo, log: Log): Promise<EngineCore> {
+  const ownPorts = (): number[] =>
+    [info.listeningUrl, info.publicUrl].flatMap((url) => (url === undefined ? [] : [portOf(url)]));
+  try {
+    return await startEngineCore({ config, stateDir: info.stateDir, log, ownPorts });
+  } catch (error) {
+    if (!(error instanceof StateLockedError)) throw error;
+    throw new ServiceFault(exitCodes.stateNotWritable, error.message, { cause: error });
+  }
+}
+
+function portOf(url: string): number {
+  const { port, protocol } = new URL(url);
+  if (port !== '') return Number(port);
+  return protocol === 'https:' ? 443 : 80;
+}

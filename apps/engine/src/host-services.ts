@@ -1,0 +1,58 @@
+import {
+  type Guest,
+  type GuestLogEntry,
+  GuestVisibleError,
+  type HostServices,
+  type KvOperation,
+  type KvResult,
+  type OutboundRequest,
+  type OutboundResponse,
+} from '@proxylet/sandbox';
+import type { EgressGuard } from './egress/egress-guard.js';
+import { type Active, hasKv } from './installations/active.js';
+import type { InstallationRegistry } from './installations/registry.js';
+import type { KvStore } from './kv/kv-store.js';
+import type { GuestLogs } from './logs/guest-logs.js';
+
+/**
+ * What guests reach of this engine. Who asks is looked up by the guest's id among what is installed now, and every
+ * right is read from that record: a runner that untrusted code took over gains nothing by what it says.
+ */
+export class EngineServices implements HostServices {
+  constructor(
+    private readonly registry: InstallationRegistry,
+    private readonly kvStore: KvStore,
+    private readonly egress: EgressGuard,
+    private readonly logs: GuestLogs,
+  ) {}
+
+  async fetch(guest: Guest, request: OutboundRequest, signal: AbortSignal): Promise<OutboundResponse> {
+    const { record } = this.known(guest);
+    const subject = { installationId: record.id, proxylet: record.name, granted: record.granted.fetch };
+    return this.egress.fetch(subject, request, signal);
+  }
+
+  kv(guest: Guest, operation: KvOperation): KvResult {
+    const { record } = this.known(guest);
+    if (!hasKv(record.granted)) {
+      throw new GuestVisibleError(
+        'TypeError',
+        'KV is not granted; the manifest needs "capabilities": ["kv"].',
+      );
+    }
+    return this.kvStore.run(record.id, operation);
+  }
+
+  log(guest: Guest, entries: readonly GuestLogEntry[]): void {
+    const active = this.registry.guest(guest.id);
+    if (active === undefined) return;
+    const { id, name, version } = active.record;
+    this.logs.add({ installationId: id, proxylet: name, version }, entries);
+  }
+
+  private known(guest: Guest): Active {
+    const active = this.registry.guest(guest.id);
+    if (active === undefined) throw new GuestVisibleError('AbortError', 'This installation is gone.');
+    return active;
+  }
+}

@@ -1,0 +1,88 @@
+import type { Guest, GuestCode, GuestLimits } from '@proxylet/sandbox';
+import { type Permissions, parseCapability, type Problem } from '@proxylet/contract';
+import type { CallStats } from '../data-plane/call-metrics.js';
+import { mergedSettings } from '../install/config-schema.js';
+import type { Installation } from './installation.js';
+
+/** What every guest of this engine is made with. */
+export interface GuestSettings {
+  readonly isolation: 'shared' | 'namespace' | 'installation';
+  /** For what a manifest does not name. */
+  readonly defaultLimits: Omit<GuestLimits, 'bodyBytes'>;
+  readonly bodyBytes: number;
+}
+
+/** An installation that takes calls: its record, the guest behind it, and what a call needs at hand. */
+export class Active {
+  /** Calls under way; kept by the data plane. */
+  inFlight = 0;
+  /** Why its code could not be loaded from disk; a call then ends with this. */
+  fault: Problem | undefined;
+  /** Told when the last call of a retired installation has ended. */
+  onIdle: (() => void) | undefined;
+
+  constructor(
+    /** Replaced where only its bookkeeping changes. */
+    public record: Installation,
+    readonly guest: Guest,
+    readonly stats: CallStats,
+  ) {}
+
+  /** A call has been answered: whatever was idle runs. */
+  ran(): void {
+    if (this.record.state !== 'idle') return;
+    this.record = { ...this.record, state: 'running', reason: 'called', sinceMs: Date.now() };
+  }
+
+  entered(): void {
+    this.inFlight += 1;
+  }
+
+  left(): void {
+    this.inFlight -= 1;
+    if (this.inFlight === 0) this.onIdle?.();
+  }
+}
+
+/** @param loadCode reads the main module from the artifact store when an isolate starts */
+export function guestOf(
+  record: Installation,
+  settings: GuestSettings,
+  loadCode: () => Promise<GuestCode>,
+): Guest {
+  const { owner, name, version, manifest, granted, config } = record;
+  return {
+    // A changed version, grant or setting is another isolate.
+    id: `${record.id}.${record.generation}`,
+    group: groupOf(record, settings.isolation),
+    name,
+    version,
+    loadCode,
+    limits: { ...settings.defaultLimits, ...definedOf(manifest.limits ?? {}), bodyBytes: settings.bodyBytes },
+    bindings: { kv: hasKv(granted), config: mergedSettings(manifest, config), secrets: {} },
+    owner: { subject: owner.subject, issuer: owner.issuer, roles: [] },
+  };
+}
+
+export function hasKv(granted: Permissions): boolean {
+  return granted.capabilities.some((capability) => parseCapability(capability).name === 'kv');
+}
+
+function groupOf({ id, name }: Installation, isolation: GuestSettings['isolation']): string {
+  switch (isolation) {
+    case 'shared':
+      return 'shared';
+    case 'namespace':
+      return name.slice(0, name.indexOf('/'));
+    case 'installation':
+      return id;
+    default:
+      return isolation satisfies never;
+  }
+}
+
+function definedOf<T extends object>(values: T): { [K in keyof T]: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: NonNullable<T[K]>;
+  };
+}
