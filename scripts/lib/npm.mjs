@@ -1,6 +1,6 @@
-import { dirname, join } from 'node:path';
-import { existsSync } from 'node:fs';
+import { delimiter } from 'node:path';
 import { run } from './command.mjs';
+import { toolFolder } from './paths.mjs';
 import { exitCodes, Stop } from './report.mjs';
 
 const networkCodes =
@@ -48,12 +48,13 @@ export async function npm(args, { cwd, purpose }) {
   );
 }
 
-/** The npm that started this script, else the one beside the running Node, else the one in PATH. */
+/**
+ * The npm that started this script, else the one in PATH; always under its own Node, not the one brought here: npm
+ * finds its system-wide settings (proxy, certificates, registry) by the place of the Node that runs it.
+ */
 function npmCommand() {
-  const path = process.env.npm_execpath;
-  if (path !== undefined && /npm-cli\.c?js$/.test(path) && existsSync(path)) return [process.execPath, path];
-  const beside = join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js');
-  if (existsSync(beside)) return [process.execPath, beside];
+  const { npm_execpath: npmFile, npm_node_execpath: node } = process.env;
+  if (node !== undefined && npmFile !== undefined && /npm-cli\.c?js$/.test(npmFile)) return [node, npmFile];
   return [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
 }
 
@@ -61,5 +62,7 @@ function npmCommand() {
 function npmEnvironment() {
   const inherited =
     /^npm_(package_|lifecycle_|config_(local_prefix|prefix|global_prefix|global|workspace|workspaces|loglevel|json)$)/;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !inherited.test(name)));
+  const kept = Object.entries(process.env).filter(([name]) => !inherited.test(name));
+  const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.startsWith(toolFolder));
+  return { ...Object.fromEntries(kept), PATH: path.join(delimiter) };
 }
