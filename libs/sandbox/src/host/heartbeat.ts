@@ -3,7 +3,7 @@ import type { RunnerProcess } from './runner-process.js';
 export interface HeartbeatLink {
   readonly ping: (id: number) => void;
   readonly longestCpuMs: () => number;
-  readonly smallestMemoryMb: () => number;
+  readonly largestMemoryMb: () => number;
   readonly isBusy: () => boolean;
 }
 
@@ -15,6 +15,9 @@ const graceMs = 550;
 const startMs = 1000;
 /** A runner that got less of the CPU than this share was starved, not stuck. */
 const stuckShare = 0.4;
+/** V8 takes more than its limit before it gives up (isolates.md §2.2): beyond this it will not. */
+const overshoot = 2;
+const slackMb = 64;
 /** Starved or not, a runner silent for this many deadlines is of no use. */
 const patience = 5;
 
@@ -67,15 +70,21 @@ export class Heartbeat {
     this.link.ping(this.lastPing);
   }
 
+  /** The runner has been inside one entry since the ping: what grew meanwhile is that guest's. */
   private judge(): void {
+    const grownMb = (this.runner.rssBytes - this.rssAtPing) / 1024 / 1024;
+    const memoryMb = this.link.largestMemoryMb();
+    if (grownMb > memoryMb * overshoot + slackMb) {
+      this.runner.kill('memory');
+      return;
+    }
     const silentMs = performance.now() - this.sentAtMs;
     const deadlineMs = Math.max(startMs, this.link.longestCpuMs()) * wallFactor + graceMs;
     if (silentMs < deadlineMs) return;
     const cpuMs = this.runner.cpuMs;
     const isStarved = cpuMs !== undefined && cpuMs - this.cpuAtPingMs < silentMs * stuckShare;
     if (isStarved && silentMs <= deadlineMs * patience) return;
-    // Some allocations fill memory inside one built-in: that is what the caller should hear then.
-    const grownBytes = this.runner.rssBytes - this.rssAtPing;
-    this.runner.kill(grownBytes > this.link.smallestMemoryMb() * 1024 * 1024 ? 'memory' : 'hang');
+    // Some built-ins fill memory and cannot be stopped: that is what the caller should hear then.
+    this.runner.kill(grownMb > memoryMb ? 'memory' : 'hang');
   }
 }

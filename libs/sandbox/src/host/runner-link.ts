@@ -65,10 +65,13 @@ export class RunnerLink implements CallLink {
         this.writer.flush();
       },
       longestCpuMs: () => Math.max(0, ...[...this.calls.values()].map((call) => call.guest.limits.cpuMs)),
-      smallestMemoryMb: () => Math.min(...[...this.calls.values()].map((call) => call.guest.limits.memoryMb)),
+      largestMemoryMb: () =>
+        Math.max(8, ...[...this.calls.values()].map((call) => call.guest.limits.memoryMb)),
       isBusy: () => this.calls.size > 0,
     });
     this.listen();
+    // Not only once it is ready: a call may be waiting in a runner that never gets there.
+    this.heartbeat.start();
   }
 
   get inFlight(): number {
@@ -222,7 +225,6 @@ export class RunnerLink implements CallLink {
         this.heartbeat.pong(id);
         break;
       case toEngine.ready:
-        this.heartbeat.start();
         // From here on an open call's timer keeps the engine alive, an idle runner does not.
         this.process.unref();
         this.resolveReady();

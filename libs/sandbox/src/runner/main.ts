@@ -49,4 +49,4 @@ process.on('uncaughtException', (error) => {
   process.stderr.write(`runner: ${error.stack ?? error.message}\n`);
   end();
 });
-output.frame(toEngine.ready, process.pid);
+output.batch(() => output.frame(toEngine.ready, process.pid));
