@@ -17,14 +17,16 @@ export interface TestService extends AsyncDisposable {
 
 export interface TestServiceOptions extends Partial<AppOptions> {
   readonly env?: Record<string, string>;
+  /** Algorithm the issuer signs with; RS256 by default. */
+  readonly alg?: string;
 }
 
 /** A listening service around the module, with a real issuer of its own. */
 export async function startService(
   module: Type | DynamicModule,
-  { env = {}, ...options }: TestServiceOptions = {},
+  { env = {}, alg = 'RS256', ...options }: TestServiceOptions = {},
 ): Promise<TestService> {
-  const issuer = await TestIssuer.start();
+  const issuer = await TestIssuer.start(alg);
   const folder = await temporaryFolder();
   const lines: string[] = [];
   const sink = new Writable({
@@ -34,7 +36,7 @@ export async function startService(
     },
   });
   const http = loadConfig(commonSettings({ app: 'CATALOG', port: 0, audience: 'urn:proxylet:test' }), {
-    PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: issuer.url }]),
+    PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: issuer.url, algs: [alg] }]),
     PROXYLET_STATE_DIR: folder.path,
     ...env,
   });
