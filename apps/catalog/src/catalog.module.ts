@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import { type DynamicModule, Inject, type OnApplicationShutdown } from '@nestjs/common';
+import { defaultLimits, MainChecker } from '@proxylet/artifact';
+import { HealthChecks } from '@proxylet/nest';
+import { BlobController } from './blob/blob.controller.js';
+import type { BlobStore } from './blob/blob-store.js';
+import { FolderBlobStore } from './blob/folder-blob-store.js';
+import type { CatalogConfig } from './catalog.config.js';
+import { Clock } from './clock.js';
+import { Database } from './database/database.js';
+import { NamespaceController } from './namespace/namespace.controller.js';
+import { NamespaceService } from './namespace/namespace.service.js';
+import { ChannelService } from './proxylet/channel.service.js';
+import { ProxyletController } from './proxylet/proxylet.controller.js';
+import { ProxyletService } from './proxylet/proxylet.service.js';
+import { SearchService } from './proxylet/search.service.js';
+import { PublishController } from './publish/publish.controller.js';
+import { PublishService } from './publish/publish.service.js';
+import { Staging } from './publish/staging.js';
+import { ResolveController } from './resolve/resolve.controller.js';
+import { ResolveService } from './resolve/resolve.service.js';
+import { ServiceController } from './service/service.controller.js';
+import { ServiceQueries } from './service/service-queries.js';
+import { ServiceService } from './service/service.service.js';
+import { BLOB_STORE } from './tokens.js';
+
+export function catalogFolder({ stateDir }: Pick<CatalogConfig, 'stateDir'>): string {
+  return join(stateDir, 'catalog');
+}
+
+/** What the catalog is made of. */
+export class CatalogModule implements OnApplicationShutdown {
+  constructor(
+    @Inject(HealthChecks) health: HealthChecks,
+    @Inject(Database) private readonly database: Database,
+    @Inject(MainChecker) private readonly checker: MainChecker,
+    @Inject(BLOB_STORE) blobs: BlobStore,
+  ) {
+    health.add('database', () => database.probe());
+    health.add('storage', () => blobs.probe());
+  }
+
+  static with(config: CatalogConfig): DynamicModule {
+    const folder = catalogFolder(config);
+    return {
+      module: CatalogModule,
+      controllers: [
+        NamespaceController,
+        ProxyletController,
+        PublishController,
+        BlobController,
+        ServiceController,
+        ResolveController,
+      ],
+      providers: [
+        { provide: Database, useFactory: () => Database.open({ url: config.databaseUrl, folder }) },
+        { provide: BLOB_STORE, useFactory: () => blobStoreOf(config, folder) },
+        { provide: Staging, useFactory: () => openStaging(folder) },
+        Clock,
+        MainChecker,
+        NamespaceService,
+        ProxyletService,
+        ChannelService,
+        SearchService,
+        PublishService,
+        ServiceQueries,
+        ServiceService,
+        ResolveService,
+      ],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.checker.close();
+    await this.database.close();
+  }
+}
+
+async function blobStoreOf(config: CatalogConfig, folder: string): Promise<BlobStore> {
+  const { s3Endpoint, s3AccessKey, s3SecretKey, s3Bucket: bucket, s3Region: region } = config;
+  if (s3Endpoint === undefined || s3AccessKey === undefined || s3SecretKey === undefined) {
+    const store = new FolderBlobStore(join(folder, 'blobs'));
+    await store.probe();
+    return store;
+  }
+  // Loaded only where it is used: it costs a third of a quick start.
+  const { S3BlobStore } = await import('./blob/s3-blob-store.js');
+  return new S3BlobStore({
+    endpoint: s3Endpoint,
+    bucket,
+    region,
+    accessKey: s3AccessKey,
+    secretKey: s3SecretKey,
+  });
+}
+
+async function openStaging(folder: string): Promise<Staging> {
+  const staging = new Staging(join(folder, 'staging'), defaultLimits.packedBytes);
+  await staging.open();
+  return staging;
+}

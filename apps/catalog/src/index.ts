@@ -1,0 +1,2 @@
+export * from './catalog.config.js';
+export * from './catalog.module.js';

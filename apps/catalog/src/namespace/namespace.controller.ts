@@ -1,0 +1,88 @@
+import { Controller, Inject, Res } from '@nestjs/common';
+import type { Principal } from '@proxylet/auth';
+import { Body, CurrentPrincipal, Endpoint, Params } from '@proxylet/nest';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { memberRoles } from '../database/namespace.entity.js';
+import { memberParams, namespaceOf, namespaceParams } from '../http/params.js';
+import { NamespaceService, type NamespaceView } from './namespace.service.js';
+
+const roleSchema = z.enum(memberRoles);
+const namespaceSchema = z.object({
+  name: z.string(),
+  createdAt: z.iso.datetime(),
+  role: roleSchema.optional(),
+  members: z.array(z.object({ principal: z.string(), role: roleSchema })).optional(),
+});
+const memberBody = z.strictObject({ role: roleSchema });
+const manage = { anyOf: ['catalog:manage', 'catalog:admin'] } as const;
+type NamespaceParams = z.output<typeof namespaceParams>;
+type MemberParams = z.output<typeof memberParams>;
+
+@Controller('v1/namespaces')
+export class NamespaceController {
+  constructor(@Inject(NamespaceService) private readonly namespaces: NamespaceService) {}
+
+  @Endpoint('PUT :ns', {
+    summary: 'Create a namespace',
+    description:
+      'The caller becomes its owner. Refused when it is taken, reserved, or differs from another only by hyphens.',
+    tag: 'namespaces',
+    params: namespaceParams,
+    response: namespaceSchema,
+    status: 201,
+    answers: { 200: 'The namespace is yours already' },
+    errors: ['invalid-name', 'namespace-taken', 'namespace-reserved', 'name-confusable'],
+    scopes: { anyOf: ['catalog:publish', 'catalog:manage', 'catalog:admin'] },
+  })
+  async create(
+    @Params() params: NamespaceParams,
+    @CurrentPrincipal() principal: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<NamespaceView> {
+    const { isNew, view } = await this.namespaces.create(namespaceOf(params), principal);
+    reply.status(isNew ? 201 : 200).header('location', `/v1/namespaces/${view.name}`);
+    return view;
+  }
+
+  @Endpoint('GET :ns', {
+    summary: 'A namespace, its members for those who belong to it',
+    tag: 'namespaces',
+    params: namespaceParams,
+    response: namespaceSchema,
+    errors: ['invalid-name', 'not-found'],
+    scopes: ['catalog:read'],
+  })
+  get(@Params() params: NamespaceParams, @CurrentPrincipal() principal: Principal): Promise<NamespaceView> {
+    return this.namespaces.get(namespaceOf(params), principal);
+  }
+
+  @Endpoint('PUT :ns/members/:principal', {
+    summary: 'Give a principal a role in the namespace',
+    tag: 'namespaces',
+    params: memberParams,
+    body: memberBody,
+    response: namespaceSchema,
+    errors: ['invalid-name', 'not-found', 'forbidden', 'in-use'],
+    scopes: manage,
+  })
+  setMember(
+    @Params() params: MemberParams,
+    @Body() { role }: z.output<typeof memberBody>,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<NamespaceView> {
+    return this.namespaces.setMember(namespaceOf(params), params.principal, role, principal);
+  }
+
+  @Endpoint('DELETE :ns/members/:principal', {
+    summary: 'Take a principal out of the namespace',
+    tag: 'namespaces',
+    params: memberParams,
+    status: 204,
+    errors: ['invalid-name', 'not-found', 'forbidden', 'in-use'],
+    scopes: manage,
+  })
+  removeMember(@Params() params: MemberParams, @CurrentPrincipal() principal: Principal): Promise<void> {
+    return this.namespaces.removeMember(namespaceOf(params), params.principal, principal);
+  }
+}

@@ -1,0 +1,78 @@
+import { digestSchema, manifestSchema, nameSchema, versionSchema, versionStates } from '@proxylet/contract';
+import { z } from 'zod';
+
+/** Answers of the proxylet routes, for their description and for the types of what makes them. */
+
+const stateParts = {
+  state: z.enum(versionStates),
+  /** The publisher's words of the last change of state. */
+  stateReason: z.string().optional(),
+};
+
+export const versionItemSchema = z.object({
+  version: versionSchema,
+  digest: digestSchema,
+  sizeBytes: z.int(),
+  ...stateParts,
+  publishedAt: z.iso.datetime(),
+});
+export type VersionItem = z.output<typeof versionItemSchema>;
+
+export const versionSchemaFull = versionItemSchema.extend({
+  name: nameSchema,
+  publishedBy: z.string(),
+  /** Address of the archive. */
+  blob: z.string(),
+  hasReadme: z.boolean(),
+  manifest: manifestSchema,
+  files: z.array(z.object({ path: z.string(), sizeBytes: z.int(), sha256: z.string() })),
+});
+export type VersionView = z.output<typeof versionSchemaFull>;
+
+export const proxyletItemSchema = z.object({
+  name: nameSchema,
+  description: z.string().optional(),
+  keywords: z.array(z.string()).optional(),
+  license: z.string().optional(),
+  /** Highest stable version that is not yanked; absent where there is none. */
+  latest: versionSchema.optional(),
+  /** The version described here: latest, else the highest there is. */
+  version: versionSchema,
+  runtime: z.object({ type: z.string(), version: z.string() }),
+  capabilities: z.array(z.string()),
+});
+export type ProxyletItem = z.output<typeof proxyletItemSchema>;
+
+export const proxyletSchema = proxyletItemSchema.extend({
+  createdAt: z.iso.datetime(),
+  shown: versionItemSchema,
+  /** Channel → version. */
+  channels: z.record(z.string(), versionSchema),
+});
+export type ProxyletView = z.output<typeof proxyletSchema>;
+
+export const publishedSchema = z.object({
+  name: nameSchema,
+  version: versionSchema,
+  digest: digestSchema,
+  sizeBytes: z.int(),
+  /** True where every check passed and nothing was stored. */
+  dryRun: z.boolean(),
+});
+export type Published = z.output<typeof publishedSchema>;
+
+export const channelSchema = z.object({
+  name: z.string(),
+  version: versionSchema,
+  /** Newest first, at most 100. */
+  history: z.array(z.object({ version: versionSchema, actor: z.string(), at: z.iso.datetime() })),
+});
+export type ChannelView = z.output<typeof channelSchema>;
+
+export const stateBody = z.strictObject({
+  state: z.enum(versionStates),
+  reason: z.string().trim().min(1, 'must say why').max(1000),
+});
+export type StateChange = z.output<typeof stateBody>;
+
+export const channelBody = z.strictObject({ version: versionSchema });
