@@ -24,8 +24,9 @@ export class CatalogApi {
   ) {}
 
   /** @throws CatalogRefusal */
-  async put(path: string, body: unknown): Promise<void> {
-    await this.send('PUT', path, 'application/json', JSON.stringify(body));
+  async put(path: string, body?: unknown): Promise<void> {
+    if (body === undefined) await this.send('PUT', path);
+    else await this.send('PUT', path, 'application/json', JSON.stringify(body));
   }
 
   /** @throws CatalogRefusal */

@@ -35,7 +35,7 @@ export async function seed({ catalogUrl, idmUrl, folder, warn }: SeedOptions): P
 /** A namespace kept from an issuer of another name is handed to today's paula by the admin. */
 async function claimNamespace(paula: CatalogApi, handOver: () => Promise<void>): Promise<void> {
   try {
-    await paula.put(`namespaces/${namespace}`, {});
+    await paula.put(`namespaces/${namespace}`);
   } catch (error) {
     if (!(error instanceof CatalogRefusal) || error.code !== 'namespace-taken') throw error;
     await handOver();

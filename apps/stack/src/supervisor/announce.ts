@@ -28,6 +28,6 @@ Try, in another terminal:
   TOKEN=$(curl -s ${idm.url}/dev/token -d user=alice -d audience=engine | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
   curl -s ${engine.url}/.well-known/proxylet-engine
   curl -s -X POST ${engine.url}/v1/services/demo/smart-grid/initialize -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"consent":true}'
-  curl -s '${engine.url}/run/demo/geo/country?lat=52.52&lon=13.4' -H "Authorization: Bearer $TOKEN"
+  curl -s '${engine.url}/run/demo/geo/?lat=52.52&lon=13.4' -H "Authorization: Bearer $TOKEN"
 `;
 }
