@@ -125,6 +125,17 @@ test('fifty tokens with unknown keys cost one fetch', async () => {
   expect(sut.issuer.keyFetches - before).toBe(1);
 });
 
+test('an unknown key while the identity manager is away is an outage: it may be a new one', async () => {
+  await using sut = await setUp();
+  const verifier = await sut.create();
+  await keysAtHand(verifier);
+  await sut.issuer.offline();
+  const token = await sut.issuer.token({}, { kid: 'new' });
+  expect(await codeOf(verifier.verify(token))).toBe('invalid-token');
+  sut.clock.ms += 31_000;
+  expect(await codeOf(verifier.verify(token))).toBe('idm-unavailable');
+});
+
 test('learns a new key when a token names it', async () => {
   await using sut = await setUp();
   const verifier = await sut.create();

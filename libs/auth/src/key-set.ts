@@ -39,7 +39,9 @@ export class KeySet {
   #held: StoredKeys | undefined;
   #resolver: Resolver | undefined;
   #jwksUri: string | undefined;
-  #pending: Promise<boolean> | undefined;
+  #pending: Promise<void> | undefined;
+  /** The last write to disk; nobody who asks for a key waits for it. */
+  #written: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #notBeforeMs = 0;
@@ -72,6 +74,7 @@ export class KeySet {
     this.#ending.abort();
     clearTimeout(this.#timer);
     await this.#pending;
+    await this.#written;
   }
 
   /**
@@ -109,14 +112,14 @@ export class KeySet {
   }
 
   /** One fetch for all who ask at the same time; never throws. */
-  #refresh(): Promise<boolean> {
+  #refresh(): Promise<void> {
     this.#pending ??= this.#attempt().finally(() => {
       this.#pending = undefined;
     });
     return this.#pending;
   }
 
-  async #attempt(): Promise<boolean> {
+  async #attempt(): Promise<void> {
     clearTimeout(this.#timer);
     const { now, profile, log } = this.options;
     try {
@@ -124,12 +127,10 @@ export class KeySet {
       if (this.#failures > 0) log.info({ issuer: profile.issuer }, 'keys of the issuer are reachable again');
       this.#failures = 0;
       this.#notBeforeMs = now() + unknownKidCooldownMs;
-      await this.#keep({ jwks: fresh, fetchedAtMs: now() });
+      this.#keep({ jwks: fresh, fetchedAtMs: now() });
       this.#schedule(this.#jittered(refreshEveryMs));
-      return true;
     } catch (error) {
       this.#fail(error);
-      return false;
     }
   }
 
@@ -150,11 +151,16 @@ export class KeySet {
     return uri;
   }
 
-  async #keep(fresh: StoredKeys): Promise<void> {
-    const { file, log, profile, onTrustLost } = this.options;
+  #keep(fresh: StoredKeys): void {
     const before = this.#held;
     this.#use(fresh);
-    if (before !== undefined && hasLostKeys(before, fresh)) onTrustLost();
+    if (before !== undefined && hasLostKeys(before, fresh)) this.options.onTrustLost();
+    this.#written = this.#written.then(() => this.#write(fresh));
+  }
+
+  /** Without the file the service works on; only a restart during an outage would miss it. */
+  async #write(fresh: StoredKeys): Promise<void> {
+    const { file, log, profile } = this.options;
     if (this.#ending.signal.aborted) return;
     try {
       await file.write(fresh);
