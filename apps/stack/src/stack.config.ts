@@ -38,8 +38,10 @@ export const stackSettings = {
   seedDir: setting({
     env: 'PROXYLET_STACK_SEED_DIR',
     defaultText: 'catalog-data/',
-    default: fileURLToPath(new URL('../../../catalog-data', import.meta.url)),
-    type: z.string().transform((path) => resolve(path)),
+    type: z
+      .string()
+      .optional()
+      .transform((path) => resolve(path ?? fileURLToPath(new URL('../../../catalog-data', import.meta.url)))),
     description: 'Folder of the proxylets and services published at start.',
   }),
 } as const;

@@ -28,18 +28,23 @@ export function engineEnvironment(
   return withDefaults(config, {
     ...issuersOf(config, idmUrl),
     PROXYLET_ENGINE_CATALOG_URL: catalogUrl,
-    ...(environment['PROXYLET_ENGINE_CLIENT_SECRET'] === undefined
-      ? { PROXYLET_ENGINE_CLIENT_SECRET_FILE: engineSecretFile(config) }
-      : {}),
+    ...(isSet(environment['PROXYLET_ENGINE_CLIENT_SECRET'])
+      ? {}
+      : { PROXYLET_ENGINE_CLIENT_SECRET_FILE: engineSecretFile(config) }),
   });
 }
 
 function issuersOf({ environment }: StackConfig, idmUrl: string): NodeJS.ProcessEnv {
-  if (environment['PROXYLET_AUTH_ISSUERS_FILE'] !== undefined) return {};
+  if (isSet(environment['PROXYLET_AUTH_ISSUERS_FILE'])) return {};
   return { PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: idmUrl }]) };
 }
 
-/** What the user set stays; the state folder is handed on as an absolute path. */
+/** What the user set stays, and an empty value counts as unset; the state folder is handed on as an absolute path. */
 function withDefaults(config: StackConfig, defaults: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { ...defaults, ...config.environment, PROXYLET_STATE_DIR: config.stateDir };
+  const set = Object.entries(config.environment).filter(([, value]) => value !== '');
+  return { ...defaults, ...Object.fromEntries(set), PROXYLET_STATE_DIR: config.stateDir };
+}
+
+function isSet(value: string | undefined): boolean {
+  return value !== undefined && value !== '';
 }
