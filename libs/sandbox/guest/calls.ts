@@ -38,13 +38,18 @@ export class Call {
     this.onCredit?.();
   }
 
-  /** One piece of work ended; the last one ends the call. */
-  finishWork(): void {
+  /**
+   * One piece of work ended; the last one ends the call.
+   *
+   * @param tellsHost false where the caller tells the host itself
+   * @returns whether it was the last
+   */
+  finishWork(tellsHost: boolean): boolean {
     this.openWork -= 1;
-    if (this.openWork === 0) {
-      calls.delete(this.id);
-      host().settled(this.id);
-    }
+    if (this.openWork > 0) return false;
+    calls.delete(this.id);
+    if (tellsHost) host().settled(this.id);
+    return true;
   }
 
   log(level: string, text: string): void {

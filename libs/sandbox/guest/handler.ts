@@ -49,26 +49,32 @@ export function startCall(
       : new Uint8Array(body);
   const headers = (): ReturnType<typeof headersFromLines> => headersFromLines(lines, 4, 'none');
   const request = new Request(new RequestParts(method, url, headers, source, () => call.signal));
-  void answer(call, request);
-}
-
-async function answer(call: Call, request: Request): Promise<void> {
   try {
     if (handler === undefined) throw new Error('the module has no handler');
-    const pending: unknown = Reflect.apply(handler.fetch, handler.self, [request, env, contextOf(call)]);
-    const result: unknown = await pending;
-    enterAs(call);
-    if (!(result instanceof Response)) {
-      fail(call, 'proxylet-bad-response', `The handler returned ${nameOf(result)} in place of a Response.`);
-      return;
-    }
-    await send(call, result);
+    const result: unknown = Reflect.apply(handler.fetch, handler.self, [request, env, new Context(call)]);
+    // An answer at hand goes out in this very entry, without a turn of the microtask queue.
+    if (result instanceof Response) send(call, result);
+    else void answer(call, result);
   } catch (error) {
     failWith(call, error);
   }
 }
 
-async function send(call: Call, response: Response): Promise<void> {
+async function answer(call: Call, pending: unknown): Promise<void> {
+  try {
+    const result: unknown = await pending;
+    enterAs(call);
+    send(call, result);
+  } catch (error) {
+    failWith(call, error);
+  }
+}
+
+function send(call: Call, response: unknown): void {
+  if (!(response instanceof Response)) {
+    fail(call, 'proxylet-bad-response', `The handler returned ${nameOf(response)} in place of a Response.`);
+    return;
+  }
   if (response.type === 'error') {
     fail(call, 'proxylet-bad-response', 'The handler returned an error response.');
     return;
@@ -78,12 +84,12 @@ async function send(call: Call, response: Response): Promise<void> {
   const source = takeBody(response);
   if (!isStream(source)) {
     const body = typeof source === 'string' || source === null ? (source ?? undefined) : exactBuffer(source);
-    host().respond(call.id, head, body, false);
-    call.finishWork();
+    const isLast = call.finishWork(false);
+    host().respond(call.id, head, body, isLast ? 2 : 0);
     return;
   }
-  host().respond(call.id, head, undefined, true);
-  await pump(call, source);
+  host().respond(call.id, head, undefined, 1);
+  void pump(call, source);
 }
 
 const chunkBytes = 64 * 1024;
@@ -109,7 +115,7 @@ async function pump(call: Call, stream: ReadableStream): Promise<void> {
   } catch (error) {
     host().abort(call.id, reasonOf(error));
   }
-  call.finishWork();
+  call.finishWork(true);
 }
 
 async function sendChunk(call: Call, bytes: Uint8Array): Promise<void> {
@@ -125,25 +131,44 @@ async function sendChunk(call: Call, bytes: Uint8Array): Promise<void> {
   }
 }
 
-function contextOf(call: Call): object {
-  return {
-    get user(): unknown {
-      return JSON.parse(call.userJson);
-    },
-    installation,
-    log: logger(),
-    traceId: call.traceId,
-    get signal(): unknown {
-      return call.signal;
-    },
-    waitUntil(work: unknown): void {
-      call.openWork += 1;
-      Promise.resolve(work)
-        .catch((error: unknown) => call.log('error', `waitUntil: ${reasonOf(error)}`))
-        .finally(() => call.finishWork())
-        .catch(() => undefined);
-    },
-  };
+const log = logger();
+
+/** The third argument of the handler. */
+class Context {
+  readonly #call: Call;
+
+  constructor(call: Call) {
+    this.#call = call;
+  }
+
+  get user(): unknown {
+    return JSON.parse(this.#call.userJson);
+  }
+
+  get installation(): object {
+    return installation;
+  }
+
+  get log(): object {
+    return log;
+  }
+
+  get traceId(): string {
+    return this.#call.traceId;
+  }
+
+  get signal(): unknown {
+    return this.#call.signal;
+  }
+
+  waitUntil(work: unknown): void {
+    const call = this.#call;
+    call.openWork += 1;
+    Promise.resolve(work)
+      .catch((error: unknown) => call.log('error', `waitUntil: ${reasonOf(error)}`))
+      .finally(() => call.finishWork(true))
+      .catch(() => undefined);
+  }
 }
 
 function failWith(call: Call, error: unknown): void {
@@ -158,7 +183,7 @@ function failWith(call: Call, error: unknown): void {
 
 function fail(call: Call, code: string, detail: string): void {
   host().fail(call.id, code, detail);
-  call.finishWork();
+  call.finishWork(true);
 }
 
 function reasonOf(error: unknown): string {

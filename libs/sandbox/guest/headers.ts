@@ -4,6 +4,9 @@ const namePattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const valueRefused = /[\u0000\n\r]|[^\u0000-\u00ff]/;
 const edges = /^[\t\n\r ]+|[\t\n\r ]+$/g;
+/** Names seen before: a handler uses the same few again and again. */
+const knownNames = new Map<string, string>();
+const maxKnownNames = 500;
 
 export type HeadersInit = Headers | Iterable<readonly [string, string]> | Record<string, string>;
 export type HeadersGuard = 'none' | 'immutable';
@@ -38,10 +41,8 @@ export class Headers {
       }
       return;
     }
-    for (const name of Reflect.ownKeys(init)) {
-      if (typeof name === 'symbol') throw new TypeError('a header name is no symbol');
-      if (Object.prototype.propertyIsEnumerable.call(init, name)) this.append(name, init[name] as string);
-    }
+    if (Object.getOwnPropertySymbols(init).length > 0) throw new TypeError('a header name is no symbol');
+    for (const name of Object.keys(init)) this.append(name, init[name] as string);
   }
 
   append(name: string, value: string): void {
@@ -133,7 +134,7 @@ export class Headers {
   #checked(name: string, value: string): [name: string, value: string] {
     if (this.#guard === 'immutable') throw new TypeError('these headers cannot be changed');
     const key = normalName(name);
-    const text = String(value).replace(edges, '');
+    const text = trimmed(String(value));
     if (valueRefused.test(text))
       throw new TypeError(`the value of header ${key} holds a character that is not allowed`);
     return [key, text];
@@ -156,9 +157,19 @@ export class Headers {
 
 function normalName(name: string): string {
   const text = String(name);
+  const known = knownNames.get(text);
+  if (known !== undefined) return known;
   if (!namePattern.test(text))
     throw new TypeError('a header name may hold letters, digits and some signs only');
-  return text.toLowerCase();
+  const lower = text.toLowerCase();
+  if (knownNames.size < maxKnownNames) knownNames.set(text, lower);
+  return lower;
+}
+
+/** Most values have no white space at their ends: a look at two characters spares the search. */
+function trimmed(text: string): string {
+  const isClean = text.charCodeAt(0) > 0x20 && text.charCodeAt(text.length - 1) > 0x20;
+  return isClean || text === '' ? text : text.replace(edges, '');
 }
 
 /** From lines of names and values in turn, as they came over the wire. */

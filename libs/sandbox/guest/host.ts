@@ -8,11 +8,12 @@ export interface Host {
   readonly opCancel: (opId: number) => void;
   /** Grants bytes of an operation's stream. */
   readonly opCredit: (opId: number, bytes: number) => void;
+  /** `kind` 0: the whole answer; 1: its body follows by `chunk`; 2: the whole answer and the end of the call. */
   readonly respond: (
     callId: number,
     head: string,
     body: string | ArrayBuffer | undefined,
-    isStreaming: boolean,
+    kind: 0 | 1 | 2,
   ) => void;
   readonly chunk: (callId: number, bytes: ArrayBuffer) => void;
   readonly end: (callId: number) => void;

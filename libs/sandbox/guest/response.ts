@@ -77,10 +77,7 @@ export class Response extends Body {
   static json(data: unknown, init: ResponseInit = {}): Response {
     const text = JSON.stringify(data);
     if (text === undefined) throw new TypeError('the value has no JSON form');
-    const response = new Response(text, init);
-    const hasType = init.headers !== undefined && new Headers(init.headers).has('content-type');
-    if (!hasType) response.headers.set('content-type', 'application/json');
-    return response;
+    return new Response(partsOf(text, init, 'application/json'));
   }
 
   static redirect(url: string, status = 302): Response {
@@ -96,14 +93,15 @@ export class Response extends Body {
   }
 }
 
-function partsOf(body: BodyInit | null | undefined, init: ResponseInit): ResponseParts {
+function partsOf(body: BodyInit | null | undefined, init: ResponseInit, jsonType?: string): ResponseParts {
   const status = init.status === undefined ? 200 : Math.trunc(Number(init.status));
   if (!(status >= 200 && status <= 599)) throw new RangeError('the status lies outside 200 to 599');
   const statusText = init.statusText === undefined ? '' : String(init.statusText);
   if (!reasonPattern.test(statusText))
     throw new TypeError('statusText holds a character that is not allowed');
   const headers = new Headers(init.headers);
-  const [source, contentType] = readBodyInit(body);
+  const [source, impliedType] = readBodyInit(body);
+  const contentType = jsonType ?? impliedType;
   if (source !== null && nullBodyStatus.has(status)) throw new TypeError(`a response ${status} has no body`);
   if (contentType !== null && !headers.has('content-type')) headers.set('content-type', contentType);
   return new ResponseParts(status, statusText, headers, source);

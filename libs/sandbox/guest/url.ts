@@ -18,6 +18,28 @@ const components = [
 
 type Component = (typeof components)[number];
 
+/** Lower-case names whose last label starts with a letter (never a number in disguise), or the loopback address. */
+const plainHost = String.raw`((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z](?:[a-z0-9-]*[a-z0-9])?|127\.0\.0\.1)`;
+const plainPath = String.raw`(\/[A-Za-z0-9\-._~!$&()*+,;=:@%/]*)`;
+const plainQuery = String.raw`(\?[A-Za-z0-9\-._~!$&()*+,;=:@%/?]+)?`;
+
+/**
+ * URLs that the parser would leave as they are, most of all those of requests: their parts are cut out here and
+ * the host is not asked. Whatever this is not sure of goes the long way: dots that begin a path segment, escaped
+ * dots, international names, standard ports, fragments, credentials.
+ */
+const plainUrl = new RegExp(`^(https?:)\\/\\/${plainHost}(?::([1-9][0-9]{0,3}))?${plainPath}${plainQuery}$`);
+const notPlain = /\/\.|%2e|xn--/i;
+
+function cutPlainUrl(href: string): string[] | undefined {
+  const match = plainUrl.exec(href);
+  if (match === null || notPlain.test(href)) return undefined;
+  const [, protocol = '', hostname = '', port = '', pathname = '', search = ''] = match;
+  if (port === '80' || port === '443') return undefined;
+  const host = port === '' ? hostname : `${hostname}:${port}`;
+  return [href, `${protocol}//${host}`, protocol, '', '', host, hostname, port, pathname, search, ''];
+}
+
 /** URL §6.1. Parsing is done by the host's own parser, which follows the standard to the letter. */
 export class URL {
   #parts: string[];
@@ -151,6 +173,8 @@ export class URL {
 
 function parse(url: unknown, base: unknown): string[] | undefined {
   const hasBase = base !== undefined;
+  const plain = hasBase ? undefined : cutPlainUrl(String(url));
+  if (plain !== undefined) return plain;
   const answer = host().url(hasBase ? 'resolve' : 'parse', String(url), hasBase ? String(base) : '');
   return answer === '' ? undefined : answer.split('\n');
 }

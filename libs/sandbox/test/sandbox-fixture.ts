@@ -9,7 +9,7 @@ import {
   type HostServices,
   type Sandbox,
   startSandbox,
-} from '@proxylet/sandbox';
+} from '../src/index.js';
 
 export interface Answer {
   readonly status: number;

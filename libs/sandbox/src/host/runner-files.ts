@@ -15,8 +15,8 @@ export function runnerFiles(): RunnerFiles {
   // The package's own loader picks the binary for this platform, ABI and C library; here it only tells the path.
   const { path } = createRequire(packageFile)('node-gyp-build') as { path: (folder: string) => string };
   return {
-    script: fileURLToPath(new URL('../runner/runner.cjs', import.meta.url)),
-    prelude: fileURLToPath(new URL('../guest/prelude.js', import.meta.url)),
+    script: fileURLToPath(new URL('../../dist/runner/runner.cjs', import.meta.url)),
+    prelude: fileURLToPath(new URL('../../dist/guest/prelude.js', import.meta.url)),
     nativeModule: path(dirname(packageFile)),
   };
 }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAll, request, SandboxFixture } from '../../test/sandbox-fixture.js';
-import { GuestVisibleError, type KvOperation } from '@proxylet/sandbox';
+import { GuestVisibleError, type KvOperation } from '../types.js';
 
 describe('a sandbox', () => {
   const entries = new Map<string, { value: Uint8Array; version: number }>();

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SandboxFixture } from '../../test/sandbox-fixture.js';
 
@@ -188,11 +189,53 @@ describe('the web API inside', () => {
   it.each(cases.filter(([name]) => !guestOnly.has(name)))(
     '%s: Node agrees',
     async (_, expression, expected) => {
-      // oxlint-disable-next-line no-new-func -- the same text is run here and in the guest, so that the table cannot lie
+      // oxlint-disable-next-line no-implied-eval -- the same text is run here and in the guest, so that the table cannot lie
       const run = new Function(
         `return (async () => JSON.stringify(${expression}))()`,
       ) as () => Promise<string>;
       expect(JSON.parse(await run())).toEqual(expected);
     },
   );
+
+  it('parses any URL as Node does, whether it is cut out or asked for', async () => {
+    const part = fc.stringMatching(/^[A-Za-z0-9./%:?&=+ä^|'-]{0,12}$/);
+    const host = fc.oneof(
+      fc.constantFrom(
+        '127.0.0.1',
+        '127.1',
+        '0x7f.1',
+        'a.example',
+        'A.Example',
+        'xn--mnchen-3ya.example',
+        '1.2.3',
+        'a..b',
+        'ex-ample.org',
+        'a.1',
+      ),
+      fc.domain(),
+    );
+    const url = fc
+      .tuple(
+        fc.constantFrom('http', 'https', 'HTTP', 'ftp'),
+        host,
+        fc.constantFrom('', ':80', ':443', ':8080', ':0080', ':99999'),
+        part,
+        part,
+      )
+      .map(([scheme, name, port, path, query]) => `${scheme}://${name}${port}/${path}?${query}`);
+    const urls = fc.sample(url, { numRuns: 3000, seed: 4 });
+    const answer = await sut.call(
+      sut.handler(
+        `return Response.json((await request.json()).map((text) => { const u = URL.parse(text);
+        return u && [u.href, u.origin, u.protocol, u.host, u.hostname, u.port, u.pathname, u.search, u.hash] }))`,
+        { limits: { cpuMs: 5000 } },
+      ),
+      { method: 'POST', body: Buffer.from(JSON.stringify(urls)) },
+    );
+    const expected = urls.map((text) => {
+      const u = URL.parse(text);
+      return u && [u.href, u.origin, u.protocol, u.host, u.hostname, u.port, u.pathname, u.search, u.hash];
+    });
+    expect(JSON.parse(answer.text)).toEqual(expected);
+  });
 });

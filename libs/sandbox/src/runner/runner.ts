@@ -184,15 +184,13 @@ export class Runner {
         const wireId = this.wireIdOfOp.get(cell)?.get(opId);
         if (wireId !== undefined) this.out.frame(toEngine.opCredit, wireId, toCredit(credit));
       },
-      respond: (
-        callId: number,
-        head: string,
-        body: string | ArrayBuffer | undefined,
-        isStreaming: boolean,
-      ) => {
+      respond: (callId: number, head: string, body: string | ArrayBuffer | undefined, kind: number) => {
         if (!cell.answer(callId)) return;
         const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body && new Uint8Array(body);
-        this.out.frame(isStreaming ? toEngine.responseStreaming : toEngine.response, callId, 0, head, bytes);
+        this.out.frame(kind === 1 ? toEngine.responseStreaming : toEngine.response, callId, 0, head, bytes);
+        if (kind !== 2) return;
+        cell.settled(callId);
+        this.cellOfCall.delete(callId);
       },
       chunk: (callId: number, bytes: ArrayBuffer) => {
         if (cell.has(callId)) this.out.frame(toEngine.chunk, callId, 0, '', new Uint8Array(bytes));
