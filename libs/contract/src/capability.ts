@@ -30,7 +30,9 @@ export function isCapabilityOffer(text: string): boolean {
 function isCapability(text: string, isVersionText: (version: string) => boolean): boolean {
   if (text.length > capabilityMaxLength) return false;
   const { name, version } = parseCapability(text);
-  return capabilityNamePattern.test(name) && (version === undefined || isVersionText(version));
+  return (
+    capabilityNamePattern.test(name) && (version === undefined || (version !== '' && isVersionText(version)))
+  );
 }
 
 /** Whether one of the offers meets the want: same name, version within the range. */

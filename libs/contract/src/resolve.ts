@@ -101,7 +101,10 @@ class Search {
   private fitting(want: Constraint, open: readonly Constraint[]): readonly Candidate[] {
     const all = this.input.candidates.get(want.name);
     if (all === undefined || all.length === 0) {
-      this.obstacles.set(want.name, `${want.by} wants ${want.name}, which this catalog does not have`);
+      this.obstacles.set(
+        want.name,
+        `${want.by} wants ${want.name} ${want.range}, which this catalog does not have`,
+      );
       return [];
     }
     const ranges = open.filter((constraint) => constraint.name === want.name);
