@@ -1,2 +1,4 @@
 export * from './catalog.config.js';
 export * from './catalog.module.js';
+export { Database, type DatabaseOptions } from './database/database.js';
+export { NamespaceRow } from './database/namespace.entity.js';

@@ -1,7 +1,7 @@
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { createGzip } from 'node:zlib';
 import { Readable } from 'node:stream';
-import { type Headers as TarStreamHeaders, pack as tarStreamPack } from 'tar-stream';
+import { type Header as TarStreamHeaders, pack as tarStreamPack } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { defaultLimits } from './limits.js';
 import { readArchive } from './read-archive.js';

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { Controller, Inject, Req, Res } from '@nestjs/common';
 import { type Digest, isDigest, Problem, quote } from '@proxylet/contract';
 import { Endpoint, matchesEtag, Params } from '@proxylet/nest';
@@ -56,7 +56,8 @@ export class BlobController {
       reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${sizeBytes}`);
     }
     reply.header('content-length', range === undefined ? sizeBytes : range.end - range.start + 1);
-    if (request.method === 'HEAD') return undefined;
+    // A stream keeps the length said above; no answer at all would say 0.
+    if (request.method === 'HEAD') return Readable.from([]);
     const stream = await this.blobs.open(digest, range);
     if (stream !== undefined) return stream;
     throw new Problem('artifact-corrupt', `The store of this catalog has lost the bytes of ${digest}.`);
