@@ -16,6 +16,7 @@ export async function npm(args, { cwd, purpose }) {
   const quiet = [
     '--loglevel=error',
     '--fetch-retries=1',
+    '--fetch-retry-mintimeout=1000',
     '--no-audit',
     '--no-fund',
     '--no-progress',
