@@ -26,7 +26,7 @@ export function assertSettings(manifest: Manifest, given: Settings | undefined):
   }
   const errors: ProblemFault[] = [];
   check(asSchema(manifest.config), mergedSettings(manifest, given), ['body', 'config'], errors, 0);
-  if (errors.length > 0) throw refusal(errors);
+  if (errors.length > 0) throw refusal(errors.slice(0, maxFaults));
 }
 
 /** Deeper parts of a schema are not followed: neither schema nor value may cost without bound. */

@@ -94,6 +94,7 @@ function stepOf(
   const services = servicesOf(target, locked.name, before);
   if (before !== undefined && isSame(before, locked, granted, config)) {
     const isChanged = before.isDirect !== isDirect || before.services.length !== services.length;
+    if (!isChanged) return { kind: 'keep', record: before, isChanged };
     return { kind: 'keep', record: { ...before, isDirect, services, updatedAtMs: nowMs }, isChanged };
   }
   const isUpdate = before !== undefined && before.digest !== locked.digest;

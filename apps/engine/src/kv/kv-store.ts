@@ -129,7 +129,7 @@ export class KvStore implements Disposable {
     const isAlive = stored !== undefined && (stored.expires_ms === null || stored.expires_ms > this.now());
     if (ifVersion !== undefined && ifVersion !== (isAlive ? stored.version : 0)) return undefined;
     const { bytes, keys } = grown(space, keyBytes, value, stored);
-    if (!this.fits(space, bytes, keys)) throw this.overQuota(keys);
+    if (!this.fits(space, bytes, keys)) throw this.overQuota(keys > space.keys && keys > this.quota.keys);
     const version = space.sequence + 1;
     const expiresMs = ttlSeconds === undefined ? null : this.now() + Math.ceil(ttlSeconds * 1000);
     this.sql.put.run(space.id, keyBytes, value, version, expiresMs);
@@ -188,9 +188,8 @@ export class KvStore implements Disposable {
     );
   }
 
-  private overQuota(keys: number): GuestVisibleError {
-    const { keys: maxKeys, bytes: maxBytes } = this.quota;
-    const what = keys > maxKeys ? `${maxKeys} keys` : `${maxBytes} bytes`;
+  private overQuota(isTooMany: boolean): GuestVisibleError {
+    const what = isTooMany ? `${this.quota.keys} keys` : `${this.quota.bytes} bytes`;
     return new GuestVisibleError('QuotaExceededError', `KV holds at most ${what} per installation here.`);
   }
 
