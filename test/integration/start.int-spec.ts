@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inWorkspace, until } from '@proxylet/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { descendantsOf, isAlive, Launcher, type LauncherLine } from '../support/launcher.js';
+import { descendantsOf, isAlive, Launcher, type LauncherLine, startScript } from '../support/launcher.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -59,7 +59,7 @@ async function untilGone(pids: readonly number[]): Promise<void> {
 describe('npm start', () => {
   it('brings everything up, prints one line for scripts, and keeps the data over a restart', async () => {
     const settings = { PROXYLET_STATE_DIR: newState() };
-    const first = new Launcher(settings);
+    const first = new Launcher(settings, { args: startScript });
     const line = await first.ready();
     expect(first.stdout).toBe(`${JSON.stringify(line)}\n`);
     expect(Object.keys(line)).toEqual(['ready', 'catalog', 'engine', 'idm', 'pids', 'stateDir']);
@@ -74,7 +74,7 @@ describe('npm start', () => {
     await untilGone(pids);
 
     const startedAt = performance.now();
-    await using second = new Launcher(settings);
+    await using second = new Launcher(settings, { args: startScript });
     const again = await second.ready();
     expect(performance.now() - startedAt).toBeLessThan(6000);
     expect(await countryOfBerlin(again)).toContain('Germany');
@@ -167,7 +167,10 @@ describe('npm start fails with one line and a code of its own', () => {
     for (const path of ['package.json', 'package-lock.json', 'scripts']) {
       await cp(inWorkspace(path), join(clone, path), { recursive: true });
     }
-    const launcher = new Launcher({ npm_config_registry: 'http://127.0.0.1:9/' }, { cwd: clone });
+    const launcher = new Launcher(
+      { npm_config_registry: 'http://127.0.0.1:9/' },
+      { args: startScript, cwd: clone },
+    );
     expect(await launcher.end()).toBe(68);
     expect(launcher.said.at(-1)).toMatch(/^The npm registry did not give what is needed .*ECONNREFUSED/);
     expect(await readdir(clone)).not.toContain('node_modules');

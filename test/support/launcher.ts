@@ -13,7 +13,11 @@ export interface LauncherLine {
 
 const freePorts = { PROXYLET_CATALOG_PORT: '0', PROXYLET_ENGINE_PORT: '0', PROXYLET_IDM_PORT: '0' };
 
-/** `node scripts/run.mjs` as a person starts it, on free ports unless told otherwise. */
+/** What `npm start` runs, and what that comes down to once everything is built. */
+export const startScript = ['scripts/run.mjs', 'start', '--json'];
+const builtStack = ['apps/stack/dist/main.js', '--json'];
+
+/** The launcher as a person starts it, on free ports unless told otherwise. */
 export class Launcher implements AsyncDisposable {
   stdout = '';
   stderr = '';
@@ -22,9 +26,9 @@ export class Launcher implements AsyncDisposable {
 
   constructor(
     settings: Readonly<Record<string, string>>,
-    { args = ['start', '--json'], cwd = inWorkspace('') }: { args?: readonly string[]; cwd?: string } = {},
+    { args = builtStack, cwd = inWorkspace('') }: { args?: readonly string[]; cwd?: string } = {},
   ) {
-    this.child = spawn(process.execPath, ['scripts/run.mjs', ...args], {
+    this.child = spawn(process.execPath, [...args], {
       cwd,
       env: { ...bareEnvironment(), ...freePorts, ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
