@@ -8,6 +8,7 @@ import { FolderBlobStore } from './blob/folder-blob-store.js';
 import type { CatalogConfig } from './catalog.config.js';
 import { Clock } from './clock.js';
 import { Database } from './database/database.js';
+import { FolderLock } from './database/folder-lock.js';
 import { NamespaceController } from './namespace/namespace.controller.js';
 import { NamespaceService } from './namespace/namespace.service.js';
 import { ChannelService } from './proxylet/channel.service.js';
@@ -32,6 +33,7 @@ export function catalogFolder({ stateDir }: Pick<CatalogConfig, 'stateDir'>): st
 export class CatalogModule implements OnApplicationShutdown {
   constructor(
     @Inject(HealthChecks) health: HealthChecks,
+    @Inject(FolderLock) private readonly lock: FolderLock,
     @Inject(Database) private readonly database: Database,
     @Inject(MainChecker) private readonly checker: MainChecker,
     @Inject(BLOB_STORE) blobs: BlobStore,
@@ -53,9 +55,14 @@ export class CatalogModule implements OnApplicationShutdown {
         ResolveController,
       ],
       providers: [
-        { provide: Database, useFactory: () => Database.open({ url: config.databaseUrl, folder }) },
+        { provide: FolderLock, useFactory: () => FolderLock.take(folder) },
+        {
+          provide: Database,
+          useFactory: () => Database.open({ url: config.databaseUrl, folder }),
+          inject: [FolderLock],
+        },
         { provide: BLOB_STORE, useFactory: () => blobStoreOf(config, folder) },
-        { provide: Staging, useFactory: () => openStaging(folder) },
+        { provide: Staging, useFactory: () => openStaging(folder), inject: [FolderLock] },
         Clock,
         MainChecker,
         NamespaceService,
@@ -73,6 +80,7 @@ export class CatalogModule implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.checker.close();
     await this.database.close();
+    await this.lock.release();
   }
 }
 

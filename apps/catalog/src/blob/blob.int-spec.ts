@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -89,3 +90,28 @@ describe('GET /v1/blobs/{digest}', () => {
     expect(JSON.parse(answer.text)).toMatchObject({ code: 'artifact-corrupt' });
   });
 });
+
+// oxlint-disable-next-line node/no-process-env -- the endpoint of a test server is no setting of the product
+const { PROXYLET_TEST_S3_ENDPOINT: endpoint = '' } = process.env;
+
+if (endpoint !== '') {
+  describe('a catalog on an object store', () => {
+    it('publishes, serves ranges and HEAD, and is ready', async () => {
+      await using onS3 = await startCatalog({
+        PROXYLET_CATALOG_S3_ENDPOINT: endpoint,
+        PROXYLET_CATALOG_S3_BUCKET: `catalog-${randomBytes(4).toString('hex')}`,
+        PROXYLET_CATALOG_S3_ACCESS_KEY: 'proxylet',
+        PROXYLET_CATALOG_S3_SECRET_KEY: 'proxylet-secret',
+      });
+      const paula = await onS3.as('paula');
+      await paula.put('/v1/namespaces/acme');
+      expect((await paula.send('/v1/proxylets/acme/blob/versions/1.0.0', bytes)).status).toBe(201);
+      expect((await paula.download(path)).body).toEqual(bytes);
+      const part = await paula.download(path, { range: 'bytes=5-9' });
+      expect(part.status).toBe(206);
+      expect(part.body).toEqual(bytes.subarray(5, 10));
+      expect((await paula.head(path)).headers['content-length']).toBe(String(bytes.length));
+      expect((await onS3.anonymous().get('/health/ready')).status).toBe(200);
+    });
+  });
+}
