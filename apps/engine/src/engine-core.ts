@@ -1,5 +1,5 @@
 import type { Sandbox } from '@proxylet/sandbox';
-import type { EngineConfig } from './engine.config.js';
+import { defaultLimitsOf, type EngineConfig } from './engine.config.js';
 import type { CallMetrics } from './data-plane/call-metrics.js';
 import type { EgressRules } from './egress/egress-rules.js';
 import type { InstallationChanges } from './install/changes.js';
@@ -34,11 +34,11 @@ export class EngineCore implements AsyncDisposable {
 
   /** Limits of one call as they are applied. */
   limitsOf({ manifest: { limits } }: Installation): { memoryMb: number; cpuMs: number; timeoutMs: number } {
-    const { defaultMemoryMb, defaultCpuMs, defaultTimeoutMs } = this.parts.config;
+    const defaults = defaultLimitsOf(this.parts.config);
     return {
-      memoryMb: limits?.memoryMb ?? defaultMemoryMb,
-      cpuMs: limits?.cpuMs ?? defaultCpuMs,
-      timeoutMs: limits?.timeoutMs ?? defaultTimeoutMs,
+      memoryMb: limits?.memoryMb ?? defaults.memoryMb,
+      cpuMs: limits?.cpuMs ?? defaults.cpuMs,
+      timeoutMs: limits?.timeoutMs ?? defaults.timeoutMs,
     };
   }
 

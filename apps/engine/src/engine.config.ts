@@ -168,3 +168,16 @@ export function loadEngineConfig(
 export function audienceOf({ audience, id }: EngineConfig): string {
   return audience ?? `urn:proxylet:engine:${id}`;
 }
+
+/** Limits of a call where a manifest names none; never more than the caps. */
+export function defaultLimitsOf(config: EngineConfig): {
+  memoryMb: number;
+  cpuMs: number;
+  timeoutMs: number;
+} {
+  return {
+    memoryMb: Math.min(config.defaultMemoryMb, config.maxMemoryMb),
+    cpuMs: Math.min(config.defaultCpuMs, config.maxCpuMs),
+    timeoutMs: Math.min(config.defaultTimeoutMs, config.maxTimeoutMs),
+  };
+}

@@ -7,7 +7,7 @@ import { CatalogClient } from './catalog/catalog-client.js';
 import { CallMetrics } from './data-plane/call-metrics.js';
 import { EgressGuard } from './egress/egress-guard.js';
 import { EgressRules } from './egress/egress-rules.js';
-import type { EngineConfig } from './engine.config.js';
+import { defaultLimitsOf, type EngineConfig } from './engine.config.js';
 import { EngineCore } from './engine-core.js';
 import { EngineServices } from './host-services.js';
 import { ArtifactSource } from './install/artifact-source.js';
@@ -177,8 +177,11 @@ function tokensOf({ issuers, tokenUrl, clientId, clientSecret, catalogAudience }
 }
 
 function guestSettings(config: EngineConfig): GuestSettings {
-  const { isolation, defaultMemoryMb: memoryMb, defaultCpuMs: cpuMs, defaultTimeoutMs: timeoutMs } = config;
-  return { isolation, defaultLimits: { memoryMb, cpuMs, timeoutMs }, bodyBytes: config.maxBodyBytes };
+  return {
+    isolation: config.isolation,
+    defaultLimits: defaultLimitsOf(config),
+    bodyBytes: config.maxBodyBytes,
+  };
 }
 
 function egressLimits({ fetchMaxBytes, fetchConcurrency, fetchTimeoutMs }: EngineConfig) {

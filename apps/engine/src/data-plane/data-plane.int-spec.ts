@@ -178,6 +178,35 @@ test('refuses a foreign Host and a method of no proxylet', async () => {
   expect(await status('TRACE', { authorization })).toBe(405);
 });
 
+test('tells a guest that its caller went away, and counts it', async () => {
+  const abort = new AbortController();
+  const headers = { authorization: `Bearer ${engine.token()}` };
+  const gone = fetch(`${engine.url}/run/acme/echo/hang`, { headers, signal: abort.signal });
+  const busy = () => engine.core.parts.sandbox.runners().some(({ inFlight }) => inFlight > 0);
+  await expect.poll(busy).toBe(true);
+  abort.abort();
+  await expect(gone).rejects.toThrow();
+  await expect.poll(busy).toBe(false);
+  const { text } = await engine.call('GET', '/metrics');
+  expect(text).toContain('outcome="request-cancelled"} 1');
+});
+
+test('describes every route of its own', async () => {
+  const { body } = await engine.call('GET', '/openapi.json');
+  expect(Object.keys(body['paths'] as object)).toEqual(
+    expect.arrayContaining([
+      '/.well-known/proxylet-engine',
+      '/v1/admin/egress',
+      '/v1/admin/installations',
+      '/v1/admin/runners',
+      '/v1/installations',
+      '/v1/installations/{ns}/{name}',
+      '/v1/installations/{ns}/{name}/logs',
+      '/v1/services/{ns}/{name}/initialize',
+    ]),
+  );
+});
+
 test('counts calls by version and outcome', async () => {
   await engine.call('GET', '/run/acme/echo/throw');
   const { text } = await engine.call('GET', '/metrics');

@@ -17,6 +17,7 @@ import { guestHeaders } from './request-headers.js';
 import { answerHeaders } from './response-headers.js';
 import type { RunCors } from './run-cors.js';
 import { isRunPath, parseRunPath, type RunPath } from './run-path.js';
+import { newTraceId } from './trace-id.js';
 
 export interface DataPlaneOptions {
   readonly registry: InstallationRegistry;
@@ -73,11 +74,12 @@ export class DataPlane {
     const { cors, gate, isKnownHost, traceIdOf } = this.options;
     if ((!isKnownHost(request) || cors.isPreflight(request)) && !gate(request, response)) return true;
     const path = parseRunPath(url);
+    const traceId = request.headers['traceparent'] === undefined ? newTraceId() : traceIdOf(request);
     const call = {
       request,
       response,
       path: path ?? noPath,
-      traceId: traceIdOf(request),
+      traceId,
       cors: cors.headersFor(request),
     };
     try {
@@ -195,7 +197,7 @@ export class DataPlane {
       discard(body);
       response.end();
     } else if (body instanceof Uint8Array) {
-      response.end(body);
+      endWith(response, body);
     } else {
       // A failure in the middle breaks the connection off: nobody takes half an answer for a whole one.
       pipeline(body, response, () => undefined);
@@ -230,6 +232,15 @@ const noPath: RunPath = { name: '', prefix: '', target: '/' };
 function lengthOf({ method }: IncomingMessage, body: GuestResponse['body']): number | undefined {
   if (method === 'HEAD') return undefined;
   return body instanceof Uint8Array ? body.byteLength : 0;
+}
+
+/** Up to this size head and body go out as one text: one write, where bytes would take a gathered one. */
+const textMaxBytes = 16 * 1024;
+
+/** Latin-1 maps each byte to one character and back, so the bytes stay what they are. */
+function endWith(response: ServerResponse, body: Uint8Array): void {
+  if (body.byteLength > textMaxBytes) response.end(body);
+  else response.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1');
 }
 
 function discard(body: GuestResponse['body']): void {

@@ -3,14 +3,19 @@ import { type Digest, type LockedProxylet, type Manifest, Problem } from '@proxy
 import type { GuestCode } from '@proxylet/sandbox';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { Coalescing } from './coalescing.js';
+import { CodeCache } from './code-cache.js';
 import type { OnProgress } from './progress.js';
 
 /** Gives the bytes of a published archive, from wherever they come. */
 export type Download = (digest: Digest) => AsyncIterable<Uint8Array>;
 
+/** Characters of source text kept in memory, of all versions together. */
+const codeCacheChars = 32 * 1024 * 1024;
+
 /** Verified archives: from disk where they are sound, else from the catalog, each downloaded once however many ask. */
 export class ArtifactSource {
   private readonly downloads = new Coalescing<void>();
+  private readonly codes = new CodeCache(codeCacheChars);
 
   constructor(
     private readonly store: ArtifactStore,
@@ -29,10 +34,14 @@ export class ArtifactSource {
     return this.manifestOf(locked.digest);
   }
 
-  /** The main module of a version, checked again as it comes from disk. */
+  /** The main module of a version: from memory where it was read lately, else checked again as it comes from disk. */
   async code(digest: Digest): Promise<GuestCode> {
+    const remembered = this.codes.get(digest);
+    if (remembered !== undefined) return remembered;
     const { manifest, main } = await this.extract(digest);
-    return { source: main, filename: `${manifest.name}@${manifest.version}/${manifest.main}` };
+    const code = { source: main, filename: `${manifest.name}@${manifest.version}/${manifest.main}` };
+    this.codes.set(digest, code);
+    return code;
   }
 
   isStored(digest: Digest): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, Problem } from '@proxylet/contract';
 
@@ -67,14 +68,10 @@ export class ArtifactStore {
    * @throws Problem `artifact-corrupt` when the bytes are gone or are not those of the digest
    */
   async read(digest: Digest): Promise<Buffer> {
-    const bytes = await readFile(this.fileOf(digest)).catch((cause: unknown) => {
-      throw corrupt('the archive is missing on disk; install it again to fetch it anew', cause);
-    });
-    try {
-      assertDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`, digest);
-    } catch (error) {
+    const { bytes, actual } = await hashed(this.fileOf(digest));
+    if (actual !== digest) {
       await rm(this.fileOf(digest), { force: true });
-      throw error;
+      assertDigest(actual, digest);
     }
     return bytes;
   }
@@ -111,6 +108,21 @@ export class ArtifactStore {
       await folder.close();
     }
   }
+}
+
+/** Reads in parts: hashing a large file at a stretch would hold up every call meanwhile. */
+async function hashed(file: string): Promise<{ bytes: Buffer; actual: string }> {
+  const hash = createHash('sha256');
+  const parts: Buffer[] = [];
+  try {
+    for await (const part of createReadStream(file, { highWaterMark: 256 * 1024 })) {
+      hash.update(part as Buffer);
+      parts.push(part as Buffer);
+    }
+  } catch (cause) {
+    throw corrupt('it cannot be read from the disk; install it again to fetch it anew', cause);
+  }
+  return { bytes: Buffer.concat(parts), actual: `sha256:${hash.digest('hex')}` };
 }
 
 function assertDigest(actual: string, expected: Digest): void {

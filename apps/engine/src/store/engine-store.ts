@@ -1,8 +1,8 @@
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import type { EgressRule } from '../egress/egress-rules.js';
 import type { Installation } from '../installations/installation.js';
 import { Initial1700000000000 } from './migrations/1700000000000-initial.js';
-import { egressTable, fromRow, installationTable, toRow } from './tables.js';
+import { egressTable, fromRow, type InstallationRow, installationTable, toRow } from './tables.js';
 
 /** What one change writes: all of it or nothing. */
 export interface InstallationChange {
@@ -12,6 +12,9 @@ export interface InstallationChange {
 
 /** The engine's database: installations and opened origins. Calls never wait for it; only changes do. */
 export class EngineStore implements AsyncDisposable {
+  /** SQLite has one connection here, and TypeORM would nest transactions that meet on it: one write at a time. */
+  private writes: Promise<unknown> = Promise.resolve();
+
   private constructor(private readonly source: DataSource) {}
 
   /** Opens the file, creating or migrating it as needed. */
@@ -38,11 +41,7 @@ export class EngineStore implements AsyncDisposable {
   }
 
   async change({ save, remove = [] }: InstallationChange): Promise<void> {
-    await this.source.transaction(async (manager) => {
-      const rows = manager.getRepository(installationTable);
-      for (const id of remove) await rows.delete({ id });
-      await rows.save(save.map(toRow));
-    });
+    await this.write((manager) => changeRows(manager, save.map(toRow), remove));
   }
 
   async egressRules(): Promise<EgressRule[]> {
@@ -50,11 +49,11 @@ export class EngineStore implements AsyncDisposable {
   }
 
   async saveEgressRule(rule: EgressRule): Promise<void> {
-    await this.source.getRepository(egressTable).upsert(rule, ['origin']);
+    await this.write((manager) => manager.getRepository(egressTable).upsert(rule, ['origin']));
   }
 
   async deleteEgressRule(origin: string): Promise<void> {
-    await this.source.getRepository(egressTable).delete({ origin });
+    await this.write((manager) => manager.getRepository(egressTable).delete({ origin }));
   }
 
   /** @throws when the database does not answer */
@@ -63,6 +62,23 @@ export class EngineStore implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.writes;
     if (this.source.isInitialized) await this.source.destroy();
   }
+
+  private write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const turn = this.writes.then(() => this.source.transaction(work));
+    this.writes = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+async function changeRows(
+  manager: EntityManager,
+  save: readonly InstallationRow[],
+  remove: readonly string[],
+): Promise<void> {
+  const rows = manager.getRepository(installationTable);
+  for (const id of remove) await rows.delete({ id });
+  if (save.length > 0) await rows.save([...save]);
 }
