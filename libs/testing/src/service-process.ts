@@ -7,14 +7,16 @@ export interface ServiceProcessOptions {
   readonly name: string;
   /** File that Node runs. */
   readonly main: string;
+  readonly args?: readonly string[] | undefined;
   /** Settings for each start; told the port to listen on, which is 0 the first time and stays then. */
   readonly settings: (port: number) => Readonly<Record<string, string>>;
   readonly readyTimeoutMs?: number | undefined;
 }
 
-interface Ready {
-  readonly url: string;
-  readonly pid: number;
+/** The line on standard output that tells the service is ready. */
+interface Announcement {
+  readonly url?: string;
+  readonly [member: string]: unknown;
 }
 
 /** Log lines kept in memory. */
@@ -26,14 +28,21 @@ export class ServiceProcess implements AsyncDisposable {
   /** What it wrote since its first start, standard output and error in the order they came. */
   readonly lines: string[] = [];
   private child: ChildProcess | undefined;
-  private ready: Ready | undefined;
+  private ready: Announcement | undefined;
 
   constructor(private readonly options: ServiceProcessOptions) {}
 
   /** Stays the same over restarts. */
   get url(): string {
+    const { url } = this.announcement;
+    if (url === undefined) throw new Error(`The ${this.options.name} has no address`);
+    return url;
+  }
+
+  /** What it said last when it was ready. */
+  get announcement(): Announcement {
     if (this.ready === undefined) throw new Error(`The ${this.options.name} was never started`);
-    return this.ready.url;
+    return this.ready;
   }
 
   get pid(): number {
@@ -48,8 +57,8 @@ export class ServiceProcess implements AsyncDisposable {
   /** @throws Error with what the service said, when it ends or is silent for `readyTimeoutMs` (default 60 s) */
   async start(): Promise<void> {
     if (this.child !== undefined) throw new Error(`The ${this.options.name} runs already`);
-    const port = this.ready === undefined ? 0 : Number(new URL(this.ready.url).port);
-    const child = spawn(process.execPath, [this.options.main], {
+    const port = this.ready?.url === undefined ? 0 : Number(new URL(this.ready.url).port);
+    const child = spawn(process.execPath, [this.options.main, ...(this.options.args ?? [])], {
       env: { ...bareEnvironment(), ...this.options.settings(port), PROXYLET_EXIT_WITH_PARENT: '1' },
       // Standard input stays open as long as the test runs; a service whose test was killed stops by itself.
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -93,9 +102,9 @@ export class ServiceProcess implements AsyncDisposable {
     return code;
   }
 
-  private async untilReady(child: ChildProcess): Promise<Ready> {
+  private async untilReady(child: ChildProcess): Promise<Announcement> {
     const { name, readyTimeoutMs = 60_000 } = this.options;
-    const { promise, resolve, reject } = Promise.withResolvers<Ready>();
+    const { promise, resolve, reject } = Promise.withResolvers<Announcement>();
     const fail = (what: string): void =>
       reject(new Error(`The ${name} ${what}:\n${this.lines.slice(-20).join('\n')}`));
     for (const stream of [child.stdout, child.stderr]) {
@@ -122,7 +131,7 @@ export class ServiceProcess implements AsyncDisposable {
   }
 }
 
-function readyOf(line: string): Ready | undefined {
+function readyOf(line: string): Announcement | undefined {
   if (!line.startsWith('{"ready":true')) return undefined;
-  return JSON.parse(line) as Ready;
+  return JSON.parse(line) as Announcement;
 }

@@ -212,7 +212,7 @@ export class TestStack implements AsyncDisposable {
   private claim(namespace: string, as: User): Promise<unknown> {
     const known =
       this.namespaces.get(namespace) ??
-      this.send('PUT', `${this.catalog.url}/v1/namespaces/${namespace}`, as, 'catalog', {});
+      this.send('PUT', `${this.catalog.url}/v1/namespaces/${namespace}`, as, 'catalog');
     this.namespaces.set(namespace, known);
     return known;
   }
