@@ -1,0 +1,40 @@
+/** `npm run bench [-- run] [--json] [--rounds n] [--seconds n] [--connections n]` */
+import { parseArgs } from 'node:util';
+import { benchRun } from './run.mjs';
+import { table } from './table.mjs';
+
+const entries = { run: benchRun };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    connections: { type: 'string', default: '32' },
+  },
+});
+
+const settings = {
+  rounds: number('rounds', 1, 1000),
+  seconds: number('seconds', 0.1, 600),
+  connections: number('connections', 1, 1000),
+  say: (line) => process.stderr.write(`${line}\n`),
+};
+for (const name of positionals.length > 0 ? positionals : Object.keys(entries)) {
+  const bench = entries[name];
+  if (bench === undefined) fail(`No bench is called ${name}: there is ${Object.keys(entries).join(', ')}.`);
+  const report = await bench(settings);
+  process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : table(report));
+}
+
+function number(name, min, max) {
+  const value = Number(values[name]);
+  if (!(value >= min && value <= max)) fail(`--${name} must be a number from ${min} to ${max}.`);
+  return value;
+}
+
+function fail(line) {
+  process.stderr.write(`${line}\n`);
+  process.exit(64);
+}

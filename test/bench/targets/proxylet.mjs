@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises';
+import { childrenOf, startTestStack } from '@proxylet/testing';
+
+/**
+ * The whole product: a stack of its own, in which paula publishes the handler and alice installs it; each call
+ * carries her token. CPU counts the engine's process and its runners.
+ */
+export async function startProxylet() {
+  const stack = await startTestStack();
+  try {
+    const source = await readFile(new URL('handler.mjs', import.meta.url), 'utf8');
+    await stack.deploy('alice', { name: 'bench/json', source });
+    const { hostname, port } = new URL(stack.engine.url);
+    return {
+      name: 'proxylet',
+      host: hostname,
+      port: Number(port),
+      path: '/run/bench/json/items?q=7',
+      headers: { authorization: await stack.bearer('alice', 'engine') },
+      expected: { path: '/items', q: '7' },
+      pids: () => [stack.engine.pid, ...childrenOf(stack.engine.pid)],
+      stop: () => stack[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await stack[Symbol.asyncDispose]();
+    throw error;
+  }
+}
