@@ -1,0 +1,28 @@
+import type { ProblemCode } from '@proxylet/contract';
+
+/** A handler body that does harm, and the problem codes that answer it clearly. */
+export interface Attack {
+  readonly name: string;
+  /** Statements of `attack(request, env, ctx)`. */
+  readonly code: string;
+  readonly answers: readonly ProblemCode[];
+}
+
+/** A proxylet that answers `calm` at /calm and attacks at /attack. */
+export function attackSource({ code }: Pick<Attack, 'code'>): string {
+  return `async function attack(request, env, ctx) {
+${code}
+}
+export default {
+  fetch(request, env, ctx) {
+    const { pathname } = new URL(request.url);
+    return pathname === '/attack' ? attack(request, env, ctx) : new Response('calm');
+  },
+};`;
+}
+
+/** Small limits, so that breaking them takes a test a moment only. */
+export const attackLimits = { memoryMb: 32, cpuMs: 250, timeoutMs: 4000 };
+
+/** For what fills memory: on a busy machine the CPU limit must not come first. */
+export const memoryAttackLimits = { memoryMb: 32, cpuMs: 5000, timeoutMs: 20_000 };
