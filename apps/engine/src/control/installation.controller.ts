@@ -75,6 +75,7 @@ export class InstallationController {
       'catalog-refused',
       'catalog-answer-invalid',
       'idm-unavailable',
+      'storage-unavailable',
     ],
     scopes: installScopes,
   })

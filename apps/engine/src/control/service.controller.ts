@@ -39,6 +39,7 @@ export class EngineServiceController {
       'catalog-refused',
       'catalog-answer-invalid',
       'idm-unavailable',
+      'storage-unavailable',
     ],
     scopes: { anyOf: ['engine:install', 'engine:admin'] },
   })

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, Problem } from '@proxylet/contract';
+import { onStorage } from './on-storage.js';
 
 /**
  * Archives on the engine's disk, by digest: `sha256/ab/<hex>.tgz`. A file appears under its name whole or not at
@@ -30,13 +31,22 @@ export class ArtifactStore {
    * Takes the bytes in while checking them.
    *
    * @param sizeBytes what the catalog stated; one byte more ends the transfer
-   * @throws Problem `artifact-corrupt` with the difference named; nothing is kept then
+   * @throws Problem `artifact-corrupt` with the difference named, `storage-unavailable`; nothing is kept then
    */
-  async put(
+  put(
     digest: Digest,
     sizeBytes: number,
     chunks: AsyncIterable<Uint8Array>,
     onBytes: (receivedBytes: number) => void = () => undefined,
+  ): Promise<void> {
+    return onStorage(() => this.receive(digest, sizeBytes, chunks, onBytes));
+  }
+
+  private async receive(
+    digest: Digest,
+    sizeBytes: number,
+    chunks: AsyncIterable<Uint8Array>,
+    onBytes: (receivedBytes: number) => void,
   ): Promise<void> {
     const temporary = join(this.folder, 'tmp', randomUUID());
     const file = await open(temporary, 'wx', 0o400);

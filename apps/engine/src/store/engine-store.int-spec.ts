@@ -62,7 +62,8 @@ test('a change is made whole or not at all', async () => {
   await using store = await EngineStore.open(file);
   await store.change({ save: [installation('a')] });
   const clash = installation('c', { owner: installation('a').owner });
-  await expect(store.change({ save: [installation('b'), clash] })).rejects.toThrow();
+  const change = store.change({ save: [installation('b'), clash] });
+  await expect(change).rejects.toMatchObject({ code: 'storage-unavailable' });
   expect((await store.installations()).map(({ id }) => id)).toEqual(['a']);
   await store.change({ save: [clash], remove: ['a'] });
   expect((await store.installations()).map(({ id }) => id)).toEqual(['c']);

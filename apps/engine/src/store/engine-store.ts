@@ -1,6 +1,7 @@
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import type { EgressRule } from '../egress/egress-rules.js';
 import type { Installation } from '../installations/installation.js';
+import { onStorage } from './on-storage.js';
 import { Initial1700000000000 } from './migrations/1700000000000-initial.js';
 import { egressTable, fromRow, type InstallationRow, installationTable, toRow } from './tables.js';
 
@@ -67,9 +68,36 @@ export class EngineStore implements AsyncDisposable {
   }
 
   private write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const turn = this.writes.then(() => this.source.transaction(work));
+    const turn = this.writes.then(() => onStorage(() => this.writeAlone(work)));
     this.writes = turn.catch(() => undefined);
     return turn;
+  }
+
+  private async writeAlone<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const runner = this.source.createQueryRunner();
+    await runner.startTransaction();
+    try {
+      const result = await work(runner.manager);
+      await runner.commitTransaction();
+      return result;
+    } catch (error) {
+      await rollBack(runner);
+      throw error;
+    } finally {
+      await runner.release();
+    }
+  }
+}
+
+/**
+ * On a full disk SQLite rolls back by itself, and the ROLLBACK that follows fails; TypeORM's one query runner would
+ * then take every later write for part of a transaction that is long over.
+ */
+async function rollBack(runner: QueryRunner): Promise<void> {
+  try {
+    await runner.rollbackTransaction();
+  } catch {
+    Object.assign(runner, { isTransactionActive: false, transactionDepth: 0 });
   }
 }
 
