@@ -55,7 +55,8 @@ async function load(url: string, headers: readonly HeaderPair[]): Promise<Answer
     if (outage.has(response.status)) return { outage: `status ${response.status}` };
     return { status: response.status, headers: pick(response.headers, responseHeaders), body };
   } catch (error) {
-    return { outage: error instanceof Error ? error.message : 'fetch failed' };
+    const reason = error instanceof Error ? error.message : 'fetch failed';
+    return { outage: reason.replace(/\.$/, '') };
   }
 }
 
