@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { root } from './paths.mjs';
 
@@ -47,14 +48,30 @@ function followSignals(child) {
   };
 }
 
-/** Calls back once when the parent process has died (`kill -9` of npm or of a wrapper sends nobody a signal). */
+/**
+ * Calls back once when the process that started this one has died: `kill -9` sends nobody a signal.
+ * npm starts its scripts through a shell that outlives it, so there the parent of the parent counts as well.
+ */
 export function onOrphaned(callback) {
   const parent = process.ppid;
+  const starter = starterOf(parent);
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (process.ppid === parent && starterOf(parent) === starter) return;
     clearInterval(timer);
     callback();
   }, 500);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+/** The parent of the shell that npm put in between; undefined without npm, or where the system has no /proc. */
+function starterOf(shell) {
+  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  try {
+    const stat = readFileSync(`/proc/${shell}/stat`, 'latin1');
+    // The name in parentheses may hold blanks: fields are counted from its end.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
+  } catch {
+    return undefined;
+  }
 }

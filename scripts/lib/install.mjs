@@ -5,34 +5,39 @@ import { npm } from './npm.mjs';
 import { root } from './paths.mjs';
 import { say } from './report.mjs';
 
+const lockfile = join(root, 'package-lock.json');
+/** npm writes this one as the last step of every installation. */
+const installedList = join(root, 'node_modules/.package-lock.json');
 const stamp = join(root, 'node_modules/.proxylet-install');
 
 /** Installs what the lockfile names; does nothing, and calls no npm, when just that is installed already. */
 export async function ensureInstalled() {
-  const lockfile = readFileSync(join(root, 'package-lock.json'));
-  const wanted = createHash('sha256').update(lockfile).digest('hex');
-  if (isStamped(wanted) || isInstalled(JSON.parse(lockfile).packages)) return;
+  if (existsSync(installedList) && (isStamped() || isInstalled())) return;
   say('Installing dependencies.');
   const purpose = 'install the dependencies';
   // A registry that cannot be reached is told here at once: npm itself would try it for every package.
   await npm(['view', 'zod', 'version'], { cwd: root, purpose });
   // Not `npm ci`: it refuses a lockfile without the builds for other platforms, which not every registry carries.
   await npm(['install', '--no-save'], { cwd: root, purpose });
-  writeFileSync(stamp, wanted);
+  writeFileSync(stamp, digest());
 }
 
-function isStamped(wanted) {
-  return existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
+/** Whether the last installation made here was of this lockfile, and nothing was installed by hand since. */
+function isStamped() {
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === digest();
 }
 
-/**
- * npm notes what it installed as its last step, in the form of the lockfile; a package of another platform is left
- * out there and is optional here.
- */
-function isInstalled(wanted) {
-  const list = join(root, 'node_modules/.package-lock.json');
-  if (!existsSync(list)) return false;
-  const present = JSON.parse(readFileSync(list, 'utf8')).packages;
+function digest() {
+  const hash = createHash('sha256');
+  for (const path of [lockfile, installedList]) hash.update(readFileSync(path));
+  return hash.digest('hex');
+}
+
+/** Whether what npm noted is what the lockfile wants; a package of another platform is left out and optional there. */
+function isInstalled() {
+  const [wanted, present] = [lockfile, installedList].map(
+    (path) => JSON.parse(readFileSync(path, 'utf8')).packages,
+  );
   return Object.entries(wanted).every(([path, { version, integrity, link, optional }]) => {
     if (!path.includes('node_modules/')) return true;
     const found = present[path];
