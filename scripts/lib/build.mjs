@@ -52,7 +52,7 @@ function isBuilt(wanted) {
 
 /** Path, size and time of every source: cheaper than their bytes, and an unneeded build costs a second only. */
 function fingerprint() {
-  const hash = createHash('sha256').update(process.version);
+  const hash = createHash('sha256');
   for (const name of ['tsconfig.base.json', 'package-lock.json']) hash.update(describe(join(root, name)));
   for (const folder of ['libs', 'apps', 'catalog-data']) {
     for (const line of [...sources(join(root, folder))].map(describe).toSorted()) hash.update(line);

@@ -129,6 +129,24 @@ describe('npm start', () => {
   });
 });
 
+describe('npm start after the IdM got another address', () => {
+  it('publishes as the publisher of today, to whom the admin hands the namespace', async () => {
+    const seedDir = join(folder, 'moved');
+    await cp(inWorkspace('catalog-data/services'), join(seedDir, 'none'), { recursive: true });
+    const settings = { PROXYLET_STATE_DIR: newState(), PROXYLET_STACK_SEED_DIR: seedDir };
+    const first = new Launcher(settings);
+    const before = await first.ready();
+    await first.end('SIGTERM');
+    await rm(join(settings.PROXYLET_STATE_DIR, 'idm/port'));
+    await cp(inWorkspace('catalog-data/meters'), join(seedDir, 'meters'), { recursive: true });
+    await using second = new Launcher(settings);
+    const after = await second.ready();
+    expect(after.idm).not.toBe(before.idm);
+    expect(second.said).toEqual([]);
+    expect(await namesInCatalog(after)).toEqual(['demo/meters']);
+  });
+});
+
 describe('npm start fails with one line and a code of its own', () => {
   it.each(['CATALOG', 'ENGINE', 'IDM'])('69 for a taken port of the %s', async (app) => {
     const holder = createServer().listen(0, '127.0.0.1');
