@@ -237,8 +237,8 @@ describe('a module that cannot be started', () => {
       'top-level-memory',
       'const kept = []; for (;;) kept.push(new Array(1e6).fill(kept.length)); export default { fetch() {} };',
     ],
-    ['no-handler', 'export default { hello() {} };'],
-    ['default-number', 'export default 7;'],
+    ['no-handler', 'const app = { hello() {} }; export default app;'],
+    ['default-number', 'const seven = 7; export default seven;'],
   ];
   it.each(modules)('(%s) is refused at installing, and nothing is installed', async (name, source) => {
     const { stack } = suite;
@@ -258,7 +258,7 @@ describe('a module that cannot be started', () => {
     await stack.publish({
       name: 'broken/update',
       version: '1.0.1',
-      source: "throw new Error('bad'); export default {};",
+      source: "throw new Error('bad'); export default { fetch() {} };",
     });
     await expect(stack.install('alice', 'broken/update')).rejects.toMatchObject({ code: 'proxylet-invalid' });
     expect(await (await stack.run('alice', 'broken/update')).text()).toBe('hello');

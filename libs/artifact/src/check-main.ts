@@ -1,25 +1,38 @@
 import { Problem } from '@proxylet/contract';
 import { type AnyNode, type Program, parse } from 'acorn';
 import { show } from './refusal.js';
+import { lookAt, type MainWarning, type Position } from './static-look.js';
 
 /**
- * Checks that a text is the one bundled ES module an engine can run: it parses, has a default export, and needs
- * no other module to start. Costs time by the square of what a hostile author sends; `MainChecker` bounds it.
+ * Checks that a text is the one bundled ES module an engine can run: it parses, has a handler as its default export,
+ * and needs no other module to start. Costs time by the square of what a hostile author sends; `MainChecker` bounds
+ * it.
  *
+ * @returns what it uses that the sandbox lacks: it may still run
  * @throws Problem `main-invalid` with line:column, both from 1
  */
-export function checkMain(source: string, path: string): void {
+export function checkMain(source: string, path: string): readonly MainWarning[] {
   const program = parseModule(source, path);
   for (const statement of program.body) assertNoImport(statement, path);
-  if (!program.body.some(exportsDefault)) {
+  const exported = program.body.map(defaultOf).find((found) => found !== undefined);
+  if (exported === undefined) {
     throw new Problem(
       'main-invalid',
       `The main module ${show(path)} has no default export: write \`export default { async fetch(request, env, ctx) { … } }\`.`,
     );
   }
-  const dynamic = topLevelDynamicImport(program);
-  if (dynamic !== undefined)
-    throw mainInvalid(path, dynamic, 'imports a module while it starts; bundle it in');
+  assertHandler(exported, path);
+  const { startImport, nodeImport, warnings } = lookAt(program);
+  if (startImport !== undefined)
+    throw mainInvalid(path, startImport, 'imports a module while it starts; bundle it in');
+  if (nodeImport !== undefined) {
+    throw mainInvalid(
+      path,
+      nodeImport.at,
+      `imports ${show(nodeImport.name)}, which the sandbox does not have`,
+    );
+  }
+  return warnings;
 }
 
 function parseModule(source: string, path: string): Program {
@@ -35,12 +48,6 @@ function parseModule(source: string, path: string): Program {
     const what = error.message.replace(/ \(\d+:\d+\)$/, '');
     throw mainInvalid(path, 'loc' in error ? (error.loc as Position) : undefined, `does not parse: ${what}`);
   }
-}
-
-interface Position {
-  readonly line: number;
-  /** From 0. */
-  readonly column: number;
 }
 
 /** `why` completes the sentence "The main module … <why>." */
@@ -60,29 +67,35 @@ function assertNoImport(statement: AnyNode, path: string): void {
   );
 }
 
-function exportsDefault(statement: AnyNode): boolean {
-  if (statement.type === 'ExportDefaultDeclaration') return true;
-  if (statement.type !== 'ExportNamedDeclaration') return false;
-  return statement.specifiers.some(({ exported }) =>
+/** What a statement exports as default; a name stands for itself. */
+function defaultOf(statement: AnyNode): AnyNode | undefined {
+  if (statement.type === 'ExportDefaultDeclaration') return statement.declaration;
+  if (statement.type !== 'ExportNamedDeclaration') return undefined;
+  return statement.specifiers.find(({ exported }) =>
     exported.type === 'Identifier' ? exported.name === 'default' : exported.value === 'default',
-  );
+  )?.local;
 }
 
-const functions = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
+const handlers = new Set(['fetch', 'scheduled', 'message']);
+const plainValues: Readonly<Partial<Record<AnyNode['type'], string>>> = {
+  Literal: 'a plain value',
+  TemplateLiteral: 'a text',
+  ArrayExpression: 'a list',
+  ArrowFunctionExpression: 'an arrow function',
+};
 
-/** Walks with a list of its own: a long chain of operators is deeper than the stack. */
-function topLevelDynamicImport(program: Program): Position | undefined {
-  const open: unknown[] = [program];
-  while (open.length > 0) {
-    const node = open.pop();
-    if (typeof node !== 'object' || node === null) continue;
-    if (Array.isArray(node)) {
-      for (const item of node) open.push(item);
-      continue;
-    }
-    if (!('type' in node) || typeof node.type !== 'string' || functions.has(node.type)) continue;
-    if (node.type === 'ImportExpression') return (node as AnyNode).loc?.start;
-    for (const value of Object.values(node)) if (typeof value === 'object') open.push(value);
-  }
-  return undefined;
+/** Refuses what is seen to be no handler without running it; a name, a call or a spread may be one. */
+function assertHandler(exported: AnyNode, path: string): void {
+  const plain = plainValues[exported.type];
+  const at = exported.loc?.start;
+  const wanted = 'a handler is an object with a fetch, scheduled or message method';
+  if (plain !== undefined) throw mainInvalid(path, at, `exports ${plain} as default; ${wanted}`);
+  if (exported.type !== 'ObjectExpression' || exported.properties.some(mayBeHandler)) return;
+  throw mainInvalid(path, at, `has no handler in its default export; ${wanted}`);
+}
+
+function mayBeHandler(property: AnyNode): boolean {
+  if (property.type !== 'Property' || property.computed) return true;
+  const { key } = property;
+  return handlers.has(key.type === 'Identifier' ? key.name : String(key.type === 'Literal' ? key.value : ''));
 }

@@ -16,15 +16,15 @@ const readmeName = /^readme(?:\.(?:md|markdown|txt))?$/i;
 
 /**
  * What an engine or a catalog needs of an archive: manifest, main module, its source map, README. Reads a file by
- * its path or bytes in memory, with the same checks as `readArchive`. Compare `digest` before you trust the rest.
+ * its path, bytes in memory or as they arrive, with the same checks as `readArchive`. Compare `digest` before you trust the rest.
  *
  * @throws Problem as `readArchive`; an error of the file system passes through as it is
  */
 export async function extractMain(
-  archive: string | Uint8Array,
+  archive: string | Uint8Array | AsyncIterable<Uint8Array>,
   limits: ArchiveLimits = defaultLimits,
 ): Promise<ExtractedMain> {
-  const source = typeof archive === 'string' ? createReadStream(archive) : once(archive);
+  const source = typeof archive === 'string' ? createReadStream(archive) : archive;
   const maps = new Map<string, Buffer[]>();
   const readmes = new Map<string, Buffer[]>();
   const sink: ArchiveSink = ({ path, sizeBytes }) => {
@@ -33,7 +33,7 @@ export async function extractMain(
       return collect(maps, path);
     return undefined;
   };
-  const result = await readArchive(source as AsyncIterable<Uint8Array>, limits, sink);
+  const result = await readArchive(source instanceof Uint8Array ? once(source) : source, limits, sink);
   return {
     ...result,
     sourceMap: text(maps.get(`${result.manifest.main}.map`)),

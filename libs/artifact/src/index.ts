@@ -4,3 +4,4 @@ export * from './limits.js';
 export * from './main-checker.js';
 export * from './pack-folder.js';
 export * from './read-archive.js';
+export type { MainWarning } from './static-look.js';

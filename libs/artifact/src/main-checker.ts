@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { Problem, type ProblemCode } from '@proxylet/contract';
 import { checkMain } from './check-main.js';
 import { show } from './refusal.js';
+import type { MainWarning } from './static-look.js';
 
 /** Up to this size even the worst input parses in a few ms, less than a hand-over to another thread costs. */
 const inlineMaxChars = 16 * 1024;
@@ -12,7 +13,7 @@ export interface CheckRequest {
 }
 
 export type CheckAnswer =
-  | { readonly ok: true }
+  | { readonly ok: true; readonly warnings: readonly MainWarning[] }
   | { readonly ok: false; readonly code: ProblemCode; readonly detail: string };
 
 /**
@@ -27,15 +28,13 @@ export class MainChecker {
   constructor(private readonly timeoutMs = 10_000) {}
 
   /** @throws Problem `main-invalid` */
-  async check(source: string, path: string): Promise<void> {
-    if (source.length <= inlineMaxChars) {
-      checkMain(source, path);
-      return;
-    }
+  async check(source: string, path: string): Promise<readonly MainWarning[]> {
+    if (source.length <= inlineMaxChars) return checkMain(source, path);
     const turn = this.last.then(() => this.ask({ source, path }));
     this.last = turn.catch(() => undefined);
     const answer = await turn;
     if (!answer.ok) throw new Problem(answer.code, answer.detail);
+    return answer.warnings;
   }
 
   /** Safe to call twice; a check under way fails. */

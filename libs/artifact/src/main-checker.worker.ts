@@ -11,8 +11,7 @@ parentPort?.on('message', (request: CheckRequest) => {
 /** Anything but a problem ends the thread, which the other side takes as a refusal. */
 function answer({ source, path }: CheckRequest): CheckAnswer {
   try {
-    checkMain(source, path);
-    return { ok: true };
+    return { ok: true, warnings: checkMain(source, path) };
   } catch (error) {
     if (error instanceof Problem) return { ok: false, code: error.code, detail: error.detail };
     throw error;
