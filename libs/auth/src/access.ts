@@ -1,4 +1,5 @@
 import { Problem } from '@proxylet/contract';
+import { covers, type TokenAction } from './grant.js';
 import type { Principal } from './principal.js';
 
 export const scopes = [
@@ -14,7 +15,8 @@ export const scopes = [
 ] as const;
 export type Scope = (typeof scopes)[number];
 
-export const namespaceRoles = ['owner', 'maintainer', 'publisher'] as const;
+/** From most to least: each may all that the next may. */
+export const namespaceRoles = ['owner', 'maintainer', 'publisher', 'reader'] as const;
 export type NamespaceRole = (typeof namespaceRoles)[number];
 
 /** How the caller stands to the object of the action; looked up by the caller of `can`. */
@@ -23,6 +25,8 @@ export interface Relation {
   readonly namespaceRole?: NamespaceRole | undefined;
   /** Whether the object (an installation) is the caller's own; true for one about to be made. */
   readonly owns?: boolean | undefined;
+  /** `namespace/name` of the object, or `namespace/*`; without it a token of our own may do nothing but read. */
+  readonly resource?: string | undefined;
 }
 
 /** `hide`: answer as if the object did not exist. */
@@ -30,7 +34,7 @@ export type Decision = 'allow' | 'deny' | 'hide';
 
 type Need =
   | { readonly kind: 'scope-only' }
-  | { readonly kind: 'namespace'; readonly roles: readonly NamespaceRole[] }
+  | { readonly kind: 'namespace'; readonly roles: readonly NamespaceRole[]; readonly hides?: boolean }
   | { readonly kind: 'owner' }
   | { readonly kind: 'role'; readonly roles: readonly string[] };
 
@@ -40,34 +44,80 @@ interface Rule {
   readonly need: Need;
   /** Scope with which a platform-admin passes without the relation; absent where not even an admin may. */
   readonly adminScope?: Scope;
+  /** Action a token of our own needs; absent where no such token may, whoever made it. */
+  readonly tokenAction?: TokenAction;
 }
 
 export const platformAdminRole = 'platform-admin';
+/** Role of a program that examines what is published and may hold it. */
+export const scannerRole = 'scanner';
 
-const anyMember: Need = { kind: 'namespace', roles: ['owner', 'maintainer', 'publisher'] };
+const publishers: Need = { kind: 'namespace', roles: ['owner', 'maintainer', 'publisher'] };
+const owners: Need = { kind: 'namespace', roles: ['owner'] };
 
 /** Every decision of both services in one table: scope AND (relation OR admin). What is not here is not allowed. */
 const rules = {
-  'catalog.read': { anyScope: ['catalog:read'], need: { kind: 'scope-only' } },
-  'catalog.publish': { anyScope: ['catalog:publish'], need: anyMember, adminScope: 'catalog:admin' },
+  'catalog.read': { anyScope: ['catalog:read'], need: { kind: 'scope-only' }, tokenAction: 'read' },
+  'catalog.read-private': {
+    anyScope: ['catalog:read'],
+    need: { kind: 'namespace', roles: namespaceRoles, hides: true },
+    tokenAction: 'read',
+  },
+  'catalog.read-all': {
+    anyScope: ['catalog:admin'],
+    need: { kind: 'role', roles: [platformAdminRole, scannerRole] },
+  },
+  'catalog.publish': {
+    anyScope: ['catalog:publish'],
+    need: publishers,
+    adminScope: 'catalog:admin',
+    tokenAction: 'publish',
+  },
   'catalog.create-namespace': {
     anyScope: ['catalog:publish', 'catalog:manage', 'catalog:admin'],
     need: { kind: 'scope-only' },
   },
   'catalog.manage-members': {
     anyScope: ['catalog:manage', 'catalog:admin'],
-    need: { kind: 'namespace', roles: ['owner'] },
+    need: owners,
     adminScope: 'catalog:admin',
   },
-  'catalog.manage-version': {
+  'catalog.manage-namespace': {
+    anyScope: ['catalog:manage', 'catalog:admin'],
+    need: owners,
+    adminScope: 'catalog:admin',
+  },
+  'catalog.change-state': {
     anyScope: ['catalog:publish', 'catalog:manage', 'catalog:admin'],
-    need: anyMember,
+    need: publishers,
+    adminScope: 'catalog:admin',
+    tokenAction: 'yank',
+  },
+  'catalog.move-channel': {
+    anyScope: ['catalog:publish', 'catalog:manage', 'catalog:admin'],
+    need: publishers,
+    adminScope: 'catalog:admin',
+    tokenAction: 'channel',
+  },
+  'catalog.change-visibility': {
+    anyScope: ['catalog:manage', 'catalog:admin'],
+    need: { kind: 'namespace', roles: ['owner', 'maintainer'] },
     adminScope: 'catalog:admin',
   },
+  'catalog.quarantine': {
+    anyScope: ['catalog:admin'],
+    need: { kind: 'role', roles: [platformAdminRole, scannerRole] },
+  },
+  'catalog.release': { anyScope: ['catalog:admin'], need: { kind: 'role', roles: [platformAdminRole] } },
   'catalog.register-service': {
     anyScope: ['catalog:publish', 'catalog:manage'],
-    need: anyMember,
+    need: publishers,
     adminScope: 'catalog:admin',
+    tokenAction: 'publish',
+  },
+  'catalog.manage-tokens': {
+    anyScope: ['catalog:read', 'catalog:publish', 'catalog:manage'],
+    need: { kind: 'scope-only' },
   },
   'catalog.admin': { anyScope: ['catalog:admin'], need: { kind: 'role', roles: [platformAdminRole] } },
   'engine.read': {
@@ -100,8 +150,18 @@ export const actions = Object.keys(rules) as Action[];
 export function can(principal: Principal, action: Action, relation: Relation = {}): Decision {
   const rule: Rule = rules[action];
   if (!rule.anyScope.some((scope) => principal.scopes.has(scope))) return 'deny';
-  if (isMet(rule.need, principal, relation) || isAdmin(principal, rule.adminScope)) return 'allow';
-  return rule.need.kind === 'owner' ? 'hide' : 'deny';
+  const isAllowed = isMet(rule.need, principal, relation) || isAdmin(principal, rule.adminScope);
+  if (isAllowed && isGranted(principal, action, relation)) return 'allow';
+  const { need } = rule;
+  return need.kind === 'owner' || (need.kind === 'namespace' && need.hides === true) ? 'hide' : 'deny';
+}
+
+/** Whether the bounds of a token of our own take in this action; true for every other token. */
+export function isGranted({ grant }: Principal, action: Action, { resource }: Relation = {}): boolean {
+  if (grant === undefined) return true;
+  const { tokenAction, need }: Rule = rules[action];
+  if (tokenAction === undefined || !grant.actions.has(tokenAction)) return false;
+  return need.kind === 'scope-only' || (resource !== undefined && covers(grant, resource));
 }
 
 /**
@@ -121,6 +181,9 @@ export function enforce(
   if (decision === 'hide') throw new Problem('not-found', `There is no ${what} here for you.`);
   const { anyScope }: Rule = rules[action];
   if (!anyScope.some((scope) => principal.scopes.has(scope))) throw insufficientScope(anyScope, true);
+  if (!isGranted(principal, action, relation)) {
+    throw new Problem('forbidden', `This token is not made for ${action} on ${relation.resource ?? what}.`);
+  }
   throw new Problem('forbidden', `Your role does not allow ${action} on ${what}.`);
 }
 

@@ -1,4 +1,6 @@
-/** The verified caller of a request; made from a token by `TokenVerifier`, from nothing else. */
+import type { Grant } from './grant.js';
+
+/** The verified caller of a request; made from a token by `TokenVerifier` or `OwnTokens`, from nothing else. */
 export interface Principal {
   /** `service` where the token speaks for a client itself and not for a user (RFC 9068 §5: `sub` is the client). */
   readonly type: 'user' | 'service';
@@ -12,8 +14,23 @@ export interface Principal {
   /** `jti`, where the issuer sets one. */
   readonly tokenId: string | undefined;
   readonly expiresAtMs: number;
+  /** Set where the token was handed out by this service itself: it narrows all the rest. */
+  readonly grant?: Grant | undefined;
 }
 
 export function principalKey(type: Principal['type'], issuer: string, subject: string): string {
   return `${type}|${issuer}|${subject}`;
+}
+
+/** Key under which everybody with a role of an issuer is a member. */
+export function roleKey(issuer: string, role: string): string {
+  return `role:${issuer}|${role}`;
+}
+
+/**
+ * Every key the caller may be a member under: its own and those of its roles. A token of our own says nothing of
+ * the roles its owner has now, so that it has the owner's own memberships only.
+ */
+export function memberKeysOf({ key, issuer, roles, grant }: Principal): readonly string[] {
+  return grant === undefined ? [key, ...roles.map((role) => roleKey(issuer, role))] : [key];
 }

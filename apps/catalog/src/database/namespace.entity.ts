@@ -1,7 +1,9 @@
+import { type NamespaceRole, namespaceRoles } from '@proxylet/auth';
+import type { Visibility } from '@proxylet/contract';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-export const memberRoles = ['owner', 'maintainer', 'publisher', 'reader'] as const;
-export type MemberRole = (typeof memberRoles)[number];
+export const memberRoles = namespaceRoles;
+export type MemberRole = NamespaceRole;
 
 @Entity('namespace')
 export class NamespaceRow {
@@ -11,6 +13,10 @@ export class NamespaceRow {
   /** What makes two names confusable; unique. */
   @Column('text')
   canonical!: string;
+
+  /** Of proxylets first published from now on. */
+  @Column('text', { name: 'default_visibility', default: 'public' })
+  defaultVisibility!: Visibility;
 
   @Column('text', { name: 'created_by' })
   createdBy!: string;
@@ -25,7 +31,7 @@ export class MemberRow {
   @PrimaryColumn('text')
   namespace!: string;
 
-  /** Key of a principal: `user|<issuer>|<subject>`. */
+  /** `user|<issuer>|<subject>`, `service|<issuer>|<client>`, or `role:<issuer>|<name>` for all who have that role. */
   @PrimaryColumn('text')
   principal!: string;
 

@@ -1,4 +1,4 @@
-import type { Digest, VersionState } from '@proxylet/contract';
+import type { Digest, Severity, VersionState, Visibility } from '@proxylet/contract';
 import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity('proxylet')
@@ -23,6 +23,9 @@ export class ProxyletRow {
   /** The version whose description stands for the proxylet: latest, else the highest there is. */
   @Column('integer', { name: 'shown_version_id', nullable: true })
   shownVersionId!: number | null;
+
+  @Column('text', { default: 'public' })
+  visibility!: Visibility;
 
   /** Lower-case name, description and keywords of the shown version. */
   @Column('text', { name: 'search_text' })
@@ -105,6 +108,9 @@ export class VersionStateRow {
 
   @Column('text')
   reason!: string;
+
+  @Column('text', { nullable: true })
+  severity!: Severity | null;
 
   @Column('text')
   actor!: string;

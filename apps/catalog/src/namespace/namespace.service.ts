@@ -1,20 +1,16 @@
 import { Inject } from '@nestjs/common';
-import {
-  type Action,
-  can,
-  enforce,
-  type NamespaceRole,
-  namespaceRoles,
-  type Principal,
-  principalKey,
-} from '@proxylet/auth';
-import { Problem, quote } from '@proxylet/contract';
+import { type Action, can, enforce, isGranted, type Principal } from '@proxylet/auth';
+import { parseName, Problem, type Visibility } from '@proxylet/contract';
 import { type EntityManager, Not } from 'typeorm';
 import { writeAudit } from '../audit.js';
 import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { type MemberRole, MemberRow, NamespaceRow } from '../database/namespace.entity.js';
+import { findProxylet } from '../proxylet/version-queries.js';
+import { roleIn } from '../rights/membership.js';
+import { ReadRights } from '../rights/read-rights.js';
 import { assertNotReserved, canonicalOf } from './canonical.js';
+import { memberKey } from './member-key.js';
 
 export interface NamespaceView {
   readonly name: string;
@@ -22,11 +18,10 @@ export interface NamespaceView {
   /** The caller's own. */
   readonly role?: MemberRole;
   /** For members and platform admins. */
+  readonly defaultVisibility?: Visibility;
+  /** For members and platform admins. */
   readonly members?: readonly { readonly principal: string; readonly role: MemberRole }[];
 }
-
-const keyForm = /^(?:user|service)\|https?:\/\/[^|\s]+\|[^|]+$/;
-const maxKeyLength = 600;
 
 export class NamespaceService {
   constructor(
@@ -72,7 +67,7 @@ export class NamespaceService {
   private async assertOwn(
     near: NamespaceRow,
     name: string,
-    { key }: Principal,
+    principal: Principal,
     manager: EntityManager,
   ): Promise<false> {
     if (near.name !== name) {
@@ -81,8 +76,7 @@ export class NamespaceService {
         `The namespace ${name} could be taken for ${near.name}, which exists.`,
       );
     }
-    const member = await manager.findOneBy(MemberRow, { namespace: name, principal: key });
-    if (member?.role === 'owner') return false;
+    if ((await roleIn(manager, principal, name)) === 'owner') return false;
     throw new Problem('namespace-taken', `The namespace ${name} belongs to somebody else.`);
   }
 
@@ -93,13 +87,18 @@ export class NamespaceService {
       where: { namespace: name },
       order: { principal: 'ASC' },
     });
-    const own = members.find((member) => member.principal === principal.key);
-    const maySee = own !== undefined || can(principal, 'catalog.admin') === 'allow';
+    const role = await roleIn(this.database.read, principal, name);
+    const maySee = role !== undefined || can(principal, 'catalog.admin') === 'allow';
     return {
       name,
       createdAt: row.createdAt,
-      ...(own === undefined ? {} : { role: own.role }),
-      ...(maySee ? { members: members.map(({ principal: key, role }) => ({ principal: key, role })) } : {}),
+      ...(role === undefined ? {} : { role }),
+      ...(maySee
+        ? {
+            defaultVisibility: row.defaultVisibility,
+            members: members.map((member) => ({ principal: member.principal, role: member.role })),
+          }
+        : {}),
     };
   }
 
@@ -110,7 +109,7 @@ export class NamespaceService {
     role: MemberRole,
     principal: Principal,
   ): Promise<NamespaceView> {
-    const key = memberKey(member, principal);
+    const key = memberKey(member, principal, '/params/principal');
     await this.database.write(`members ${namespace}`, async (manager) => {
       await this.authorize(principal, 'catalog.manage-members', namespace, manager);
       const before = await manager.findOneBy(MemberRow, { namespace, principal: key });
@@ -132,7 +131,7 @@ export class NamespaceService {
 
   /** Removing who is no member is fine. @throws as `setMember` */
   async removeMember(namespace: string, member: string, principal: Principal): Promise<void> {
-    const key = memberKey(member, principal);
+    const key = memberKey(member, principal, '/params/principal');
     await this.database.write(`members ${namespace}`, async (manager) => {
       await this.authorize(principal, 'catalog.manage-members', namespace, manager);
       const before = await manager.findOneBy(MemberRow, { namespace, principal: key });
@@ -153,6 +152,8 @@ export class NamespaceService {
   /**
    * Whether the caller may do this to something in the namespace.
    *
+   * @param resource `namespace/name` of what it is done to; by default the whole namespace, which only a token for
+   *   all of it takes in
    * @throws Problem `insufficient-scope`, `not-found` where there is no such namespace, `forbidden`
    */
   async authorize(
@@ -160,13 +161,37 @@ export class NamespaceService {
     action: Action,
     namespace: string,
     manager = this.database.read,
+    resource = `${namespace}/*`,
   ): Promise<void> {
     const what = `namespace ${namespace}`;
-    const member = await manager.findOneBy(MemberRow, { namespace, principal: principal.key });
+    const namespaceRole = await roleIn(manager, principal, namespace);
     // A role that allows all keeps the order of refusals: a missing scope is said before a missing namespace.
-    if (member === null) enforce(principal, action, { namespaceRole: 'owner' }, what);
-    if (member === null) await this.find(namespace, manager);
-    enforce(principal, action, { namespaceRole: actingRole(member?.role) }, what);
+    if (namespaceRole === undefined) enforce(principal, action, { namespaceRole: 'owner', resource }, what);
+    if (namespaceRole === undefined) await this.find(namespace, manager);
+    enforce(principal, action, { namespaceRole, resource }, what);
+  }
+
+  /**
+   * Whether the caller may do this to a proxylet that must be there. To whoever may not even read it, it is not.
+   *
+   * @throws Problem `insufficient-scope`, `not-found`, `forbidden`
+   */
+  async authorizeOn(
+    principal: Principal,
+    action: Action,
+    name: string,
+    manager = this.database.read,
+  ): Promise<void> {
+    const target = parseName(name);
+    const relation = { namespaceRole: await roleIn(manager, principal, target.namespace), resource: name };
+    if (can(principal, action, relation) === 'allow') return;
+    const proxylet = await findProxylet(manager, target);
+    const isSeen = proxylet !== undefined && (await ReadRights.of(principal).mayRead(manager, proxylet));
+    // What the token lacks is said of what exists and of what does not alike.
+    if (isSeen || !isGranted(principal, action, relation))
+      enforce(principal, action, relation, `proxylet ${name}`);
+    enforce(principal, action, { ...relation, namespaceRole: 'owner' }, `proxylet ${name}`);
+    throw new Problem('not-found', `There is no proxylet ${name}.`);
   }
 
   private async find(name: string, manager: EntityManager): Promise<NamespaceRow> {
@@ -177,23 +202,6 @@ export class NamespaceService {
       `There is no namespace ${name}; PUT /v1/namespaces/${name} makes it yours.`,
     );
   }
-}
-
-/** A reader may see what is private later on, and change nothing. */
-function actingRole(role: MemberRole | undefined): NamespaceRole | undefined {
-  return namespaceRoles.find((acting) => acting === role);
-}
-
-function memberKey(member: string, { issuer }: Principal): string {
-  const key = member.includes('|') ? member : principalKey('user', issuer, member);
-  if (key.length <= maxKeyLength && keyForm.test(key) && !/\p{Cc}/u.test(key)) return key;
-  throw new Problem(
-    'invalid-request',
-    `${quote(member)} is neither a subject nor of the form user|issuer|subject.`,
-    {
-      errors: [{ pointer: '/params/principal', detail: 'must be a subject or user|issuer|subject' }],
-    },
-  );
 }
 
 async function assertOtherOwner(namespace: string, key: string, manager: EntityManager): Promise<void> {
