@@ -72,6 +72,9 @@ export class HostCall {
       if (!this.isOver) writer.frame(toRunner.bodyEnd, this.id);
     } catch {
       if (!this.isOver) writer.frame(toRunner.bodyAbort, this.id, 0, 'the request body broke off');
+    } finally {
+      // What the guest left unread is let go of, or the connection's next request would wait behind it for ever.
+      body.resume();
     }
     this.link.flushSoon();
   }

@@ -130,6 +130,21 @@ describe('a sandbox', () => {
     expect(produced).toBeLessThan(30);
   });
 
+  it.each(['without a look at', 'after a part of'])(
+    'lets go of the rest when the handler answers %s the body',
+    async (when) => {
+      const read = when === 'after a part of' ? 'await request.body.getReader().read();' : '';
+      const body = Readable.from(
+        Array.from({ length: 100 }, () => Buffer.alloc(32 * 1024)),
+        { highWaterMark: 1 },
+      );
+      expect(
+        (await sut.call(sut.handler(`${read} return new Response('early')`), { method: 'POST', body })).text,
+      ).toBe('early');
+      await expect.poll(() => body.readableEnded).toBe(true);
+    },
+  );
+
   it('counts a streamed request body against the limit', async () => {
     const guest = sut.handler('return new Response(String((await request.bytes()).length))', {
       limits: { bodyBytes: 100_000 },
