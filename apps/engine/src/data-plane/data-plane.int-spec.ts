@@ -1,3 +1,4 @@
+import { Pool } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestEngine } from '../../test/test-engine.js';
 
@@ -65,6 +66,31 @@ test('streams large bodies both ways', async () => {
   expect(sent.body.length).toBe(500_002);
   const got = await engine.call('GET', '/run/acme/echo/stream');
   expect(got.text.length).toBe(48 * 16_384);
+});
+
+test('answers the next request on a connection whose body a proxylet left unread', async () => {
+  const pool = new Pool(engine.url, { connections: 1 });
+  const headers = { authorization: `Bearer ${engine.token()}` };
+  try {
+    const early = await pool.request({
+      method: 'POST',
+      path: '/run/acme/echo/204',
+      headers,
+      body: 'x'.repeat(600_000),
+    });
+    await early.body.dump();
+    expect(early.statusCode).toBe(204);
+    const next = await pool.request({
+      method: 'GET',
+      path: '/run/acme/echo/x',
+      headers,
+      headersTimeout: 5000,
+    });
+    expect(next.statusCode).toBe(200);
+    await next.body.dump();
+  } finally {
+    await pool.destroy();
+  }
 });
 
 test('refuses a body above the cap by its stated length and by its real one', async () => {
