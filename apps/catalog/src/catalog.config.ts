@@ -1,5 +1,6 @@
 import { type ConfigOf, commonSettings, ConfigFault, loadConfig, setting, value } from '@proxylet/nest';
 import { z } from 'zod';
+import { ledgerSettings } from './ledger/ledger.config.js';
 
 const databaseUrl = z
   .string()
@@ -51,6 +52,7 @@ export const catalogSettings = {
     secret: true,
     description: 'Secret key at the S3 server; needed with an endpoint.',
   }),
+  ...ledgerSettings,
 };
 export type CatalogConfig = ConfigOf<typeof catalogSettings>;
 

@@ -9,6 +9,7 @@ import type { CatalogConfig } from './catalog.config.js';
 import { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { FolderLock } from './database/folder-lock.js';
+import { ledgerControllers, ledgerProviders } from './ledger/parts.js';
 import { NamespaceController } from './namespace/namespace.controller.js';
 import { NamespaceService } from './namespace/namespace.service.js';
 import { ChannelService } from './proxylet/channel.service.js';
@@ -23,6 +24,8 @@ import { ResolveService } from './resolve/resolve.service.js';
 import { ServiceController } from './service/service.controller.js';
 import { ServiceQueries } from './service/service-queries.js';
 import { ServiceService } from './service/service.service.js';
+import { StateController } from './rights/state.controller.js';
+import { StateService } from './rights/state.service.js';
 import { BLOB_STORE } from './tokens.js';
 
 export function catalogFolder({ stateDir }: Pick<CatalogConfig, 'stateDir'>): string {
@@ -49,10 +52,12 @@ export class CatalogModule implements OnApplicationShutdown {
       controllers: [
         NamespaceController,
         ProxyletController,
+        StateController,
         PublishController,
         BlobController,
         ServiceController,
         ResolveController,
+        ...ledgerControllers,
       ],
       providers: [
         { provide: FolderLock, useFactory: () => FolderLock.take(folder) },
@@ -67,12 +72,14 @@ export class CatalogModule implements OnApplicationShutdown {
         MainChecker,
         NamespaceService,
         ProxyletService,
+        StateService,
         ChannelService,
         SearchService,
         PublishService,
         ServiceQueries,
         ServiceService,
         ResolveService,
+        ...ledgerProviders(config),
       ],
     };
   }

@@ -2,4 +2,4 @@ export * from './catalog.config.js';
 export * from './catalog.module.js';
 export { Database, type DatabaseOptions } from './database/database.js';
 export { NamespaceRow } from './database/namespace.entity.js';
-export { AuditRow } from './database/record.entity.js';
+export { AuditRow } from './database/ledger.entity.js';

@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { openLedger, sealLedger } from '../ledger/ledger.js';
+import { ChangeSignal } from './change-signal.js';
+import { AuditRow, ChangeRow, FeedRow } from './ledger.entity.js';
 import { FirstTables1763600000000 } from './migrations/1763600000000-first-tables.js';
+import { Rights1763700001000 } from './migrations/1763700001000-rights.js';
+import { Publishing1763700002000 } from './migrations/1763700002000-publishing.js';
+import { Ledger1763700003000 } from './migrations/1763700003000-ledger.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
+import { listenOn, type Notifications } from './notifications.js';
 import {
   ChannelMoveRow,
   ChannelRow,
@@ -10,7 +17,8 @@ import {
   VersionRow,
   VersionStateRow,
 } from './proxylet.entity.js';
-import { AuditRow, BlobRow, IdempotencyRow } from './record.entity.js';
+import { BlobRow, IdempotencyRow } from './record.entity.js';
+import { PublishTokenRow, TrustPolicyRow, UsedTokenRow } from './rights.entity.js';
 import { ServiceRow, ServiceVersionRow } from './service.entity.js';
 import { onStorage } from './storage-fault.js';
 
@@ -27,9 +35,19 @@ const entities = [
   ServiceRow,
   ServiceVersionRow,
   AuditRow,
+  ChangeRow,
+  FeedRow,
   IdempotencyRow,
+  PublishTokenRow,
+  TrustPolicyRow,
+  UsedTokenRow,
 ];
-const migrations = [FirstTables1763600000000];
+const migrations = [
+  FirstTables1763600000000,
+  Rights1763700001000,
+  Publishing1763700002000,
+  Ledger1763700003000,
+];
 
 export interface DatabaseOptions {
   /** `postgres://…`; undefined for the embedded file. */
@@ -46,6 +64,8 @@ export interface DatabaseOptions {
  */
 export class Database {
   private last: Promise<unknown> = Promise.resolve();
+  /** Fires after each commit of this process that readers of the change feed have something new by. */
+  readonly changes = new ChangeSignal();
 
   private constructor(
     private readonly writer: DataSource,
@@ -87,16 +107,23 @@ export class Database {
    */
   async write<T>(topic: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     if (this.kind === 'postgres') {
-      return await onStorage(() =>
-        this.writer.transaction(async (manager) => {
-          await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [topic]);
-          return await work(manager);
-        }),
+      return this.told(
+        await onStorage(() =>
+          this.writer.transaction(async (manager) => {
+            await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [topic]);
+            return await inLedger(manager, work, true);
+          }),
+        ),
       );
     }
     const turn = this.last.then(() => onStorage(() => this.writeAlone(work)));
     this.last = turn.catch(() => undefined);
-    return await turn;
+    return this.told(await turn);
+  }
+
+  /** PostgreSQL only: calls `onMessage` whenever a channel is told something. */
+  async listen(channel: string, onMessage: () => void): Promise<Notifications> {
+    return await listenOn(this.writer, channel, onMessage);
   }
 
   /** @throws Problem `storage-unavailable` */
@@ -111,13 +138,18 @@ export class Database {
       if (source.isInitialized) await source.destroy();
   }
 
-  private async writeAlone<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  private told<T>({ result, hasChanges }: Written<T>): T {
+    if (hasChanges) this.changes.fire();
+    return result;
+  }
+
+  private async writeAlone<T>(work: (manager: EntityManager) => Promise<T>): Promise<Written<T>> {
     const runner = this.writer.createQueryRunner();
     await runner.startTransaction();
     try {
-      const result = await work(runner.manager);
+      const written = await inLedger(runner.manager, work, false);
       await runner.commitTransaction();
-      return result;
+      return written;
     } catch (error) {
       await rollBack(runner);
       throw error;
@@ -125,6 +157,22 @@ export class Database {
       await runner.release();
     }
   }
+}
+
+interface Written<T> {
+  readonly result: T;
+  readonly hasChanges: boolean;
+}
+
+/** Work and, as the last step before the commit, the audit entries it noted. */
+async function inLedger<T>(
+  manager: EntityManager,
+  work: (manager: EntityManager) => Promise<T>,
+  isPostgres: boolean,
+): Promise<Written<T>> {
+  openLedger(manager);
+  const result = await work(manager);
+  return { result, hasChanges: await sealLedger(manager, isPostgres) };
 }
 
 /**

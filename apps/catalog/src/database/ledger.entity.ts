@@ -1,0 +1,86 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** SQLite gives numbers, PostgreSQL text; a ledger stays below 2^53. */
+const whole = { from: Number, to: (value: number | undefined) => value };
+
+/** Append-only; every mutation writes one in its own transaction. Each row's hash covers the row before. */
+@Entity('audit')
+export class AuditRow {
+  /** Given under a lock in the order of commits, without gaps. */
+  @PrimaryColumn('bigint', { transformer: whole })
+  seq!: number;
+
+  @Column('text')
+  at!: string;
+
+  @Column('text')
+  actor!: string;
+
+  @Column('text')
+  action!: string;
+
+  @Column('text')
+  target!: string;
+
+  /** Whose owners may read the row; empty where it is nobody's. */
+  @Column('text')
+  namespace!: string;
+
+  /** Canonical JSON of what is worth knowing besides; never a secret. */
+  @Column('text')
+  detail!: string;
+
+  @Column('text', { name: 'prev_hash' })
+  prevHash!: string;
+
+  /** `auditHash` of this row. */
+  @Column('text')
+  hash!: string;
+}
+
+/** What readers of the change feed get; old rows go, none is changed. */
+@Entity('change')
+export class ChangeRow {
+  /** Gapless in the order of commits. */
+  @PrimaryColumn('bigint', { transformer: whole })
+  seq!: number;
+
+  /** `version.published` */
+  @Column('text')
+  kind!: string;
+
+  /** `acme/thumb@1.3.0` */
+  @Column('text')
+  key!: string;
+
+  @Column('text')
+  namespace!: string;
+
+  /** Name within the namespace of the proxylet it is about: who may read that may read this. */
+  @Column('text', { nullable: true })
+  proxylet!: string | null;
+
+  /** 1 where everybody may read it, whatever became of the proxylet: it went out of their sight by this change. */
+  @Column('integer', { name: 'is_open' })
+  isOpen!: number;
+
+  @Column('text', { nullable: true })
+  digest!: string | null;
+
+  @Column('text')
+  at!: string;
+
+  /** JSON object of what else the kind tells. */
+  @Column('text')
+  data!: string;
+}
+
+/** One row: which history the numbers of the feed belong to. */
+@Entity('feed')
+export class FeedRow {
+  @PrimaryColumn('integer')
+  id!: number;
+
+  @Column('text')
+  epoch!: string;
+}

@@ -1,0 +1,46 @@
+import type { ServerResponse } from 'node:http';
+import { once } from 'node:events';
+
+const heartbeatMs = 15_000;
+/** A reader that takes nothing for so long is cut off; it comes back with `Last-Event-ID`. */
+const stallMs = 30_000;
+
+/** Server-sent events to one reader; whoever sends waits until the reader has taken them. */
+export class EventStream {
+  private readonly gone = new AbortController();
+  private readonly heartbeat: NodeJS.Timeout;
+
+  /** Begins the answer. */
+  constructor(private readonly response: ServerResponse) {
+    response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    response.write(': open\n\n');
+    this.heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs);
+    this.heartbeat.unref();
+    response.on('error', () => undefined);
+    response.once('close', () => this.end());
+  }
+
+  /** Aborted when the reader is gone or the stream was ended. */
+  get closed(): AbortSignal {
+    return this.gone.signal;
+  }
+
+  /** Resolves when there is room for more. JSON has no line ends of its own: one data line is the whole event. */
+  async send(event: string, data: unknown, id: string): Promise<void> {
+    if (this.closed.aborted) return;
+    if (this.response.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
+    const signal = AbortSignal.any([this.closed, AbortSignal.timeout(stallMs)]);
+    await once(this.response, 'drain', { signal }).catch(() => this.response.destroy());
+  }
+
+  /** Safe to call twice. */
+  end(): void {
+    clearInterval(this.heartbeat);
+    this.gone.abort();
+    this.response.end();
+  }
+}

@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, type OnModuleDestroy } from '@nestjs/common';
+import { Problem } from '@proxylet/contract';
+import { Database } from '../database/database.js';
+import type { ReadRights } from '../rights/read-rights.js';
+import { EventStream } from './event-stream.js';
+import type { ChangesPage } from './feed.schemas.js';
+import { FeedService } from './feed.service.js';
+
+const streamPage = 200;
+
+/** Readers that wait: long polls and streams. All of them are let go when the catalog stops. */
+export class FeedFollower implements OnModuleDestroy {
+  private readonly stopping = new AbortController();
+  private readonly streams = new Set<EventStream>();
+
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(FeedService) private readonly feed: FeedService,
+  ) {}
+
+  /** A page; where it would be empty it waits for a change up to `waitMs`. @throws as `FeedService.page` */
+  async poll(since: number, limit: number, waitMs: number, rights: ReadRights): Promise<ChangesPage> {
+    const late = AbortSignal.any([AbortSignal.timeout(waitMs), this.stopping.signal]);
+    let position = since;
+    for (;;) {
+      const next = this.database.changes.next();
+      const page = await this.feed.page(position, limit, rights);
+      if (page.items.length > 0 || late.aborted || waitMs === 0) return page;
+      position = page.last;
+      if ((await this.feed.bounds()).last === position) await firstOf(next, late);
+    }
+  }
+
+  /**
+   * Sends every change after `since` to a stream until the reader goes. Where the feed no longer reaches back, a
+   * `gap` event says so and the stream ends.
+   */
+  async stream(stream: EventStream, since: number, rights: ReadRights): Promise<void> {
+    this.streams.add(stream);
+    stream.closed.addEventListener('abort', () => this.streams.delete(stream), { once: true });
+    let position = since;
+    try {
+      while (!stream.closed.aborted) {
+        const next = this.database.changes.next();
+        const page = await this.feed.page(position, streamPage, rights);
+        for (const item of page.items) await stream.send('change', item, eventId(page.epoch, item.seq));
+        const isDone = position === page.last;
+        position = page.last;
+        if (isDone) await firstOf(next, stream.closed);
+      }
+    } catch (error) {
+      await this.explain(stream, error);
+    } finally {
+      stream.end();
+    }
+  }
+
+  onModuleDestroy(): void {
+    this.stopping.abort();
+    for (const stream of this.streams) stream.end();
+  }
+
+  private async explain(stream: EventStream, error: unknown): Promise<void> {
+    if (!(error instanceof Problem) || error.code !== 'changes-gone') return;
+    const { epoch, last, oldest } = await this.feed.bounds();
+    await stream.send('gap', { detail: error.detail, epoch, last, oldest }, eventId(epoch, last));
+  }
+}
+
+export function eventId(epoch: string, seq: number): string {
+  return `${epoch}:${seq}`;
+}
+
+/** Waits for a change, or until the reader has waited long enough. */
+async function firstOf(change: Promise<void>, over: AbortSignal): Promise<void> {
+  if (over.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = (): void => resolve();
+  over.addEventListener('abort', done, { once: true });
+  await Promise.race([change, promise]);
+  over.removeEventListener('abort', done);
+  // Changes that come close together are told together.
+  if (!over.aborted) await delay(5);
+}
