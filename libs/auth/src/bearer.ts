@@ -7,12 +7,12 @@ const compactForm = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const schemeLength = 'Bearer '.length;
 
 /**
- * Takes the access token out of an `Authorization` header. The cost is linear and the length is bounded before
+ * Takes whatever stands behind `Bearer` out of an `Authorization` header. The cost is linear and the length is bounded before
  * anything is looked at, because this runs ahead of any authentication.
  *
- * @throws Problem `no-credentials` where there is no header, `invalid-token` where it is not one Bearer JWT
+ * @throws Problem `no-credentials` where there is no header, `invalid-token` where it is of another form or too long
  */
-export function extractBearer(header: string | undefined): string {
+export function bearerText(header: string | undefined): string {
   if (header === undefined || header === '') {
     throw new Problem('no-credentials', 'Send an access token as Authorization: Bearer <token>.');
   }
@@ -25,7 +25,12 @@ export function extractBearer(header: string | undefined): string {
   if (header.slice(0, schemeLength).toLowerCase() !== 'bearer ') {
     throw new Problem('invalid-token', 'The Authorization header is not of the form Bearer <token>.');
   }
-  const token = header.slice(schemeLength);
+  return header.slice(schemeLength);
+}
+
+/** @throws Problem `no-credentials` where there is no header, `invalid-token` where it is not one Bearer JWT */
+export function extractBearer(header: string | undefined): string {
+  const token = bearerText(header);
   assertCompact(token);
   return token;
 }

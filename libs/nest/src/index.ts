@@ -6,12 +6,14 @@ export {
   RequireScopes,
   type ScopeRequirement,
 } from './auth/access.js';
+export { ExtraAccess, type OwnTokens } from './auth/extra-access.js';
 export * from './config/common-settings.js';
 export * from './config/describe-config.js';
 export { ConfigFault, type Environment, loadConfig } from './config/load-config.js';
 export * from './config/settings.js';
 export { Endpoint, type EndpointSpec, type RawAnswer } from './endpoint/endpoint.js';
 export { Body, Params, Query } from './endpoint/input.interceptor.js';
+export * from './http/address.js';
 export * from './http/cors.js';
 export * from './http/etag.js';
 export { createGate, type Gate, setSafeHeaders } from './http/gate.js';

@@ -1,20 +1,28 @@
 import { type CanActivate, type ExecutionContext, Injectable, type Type } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
-import { extractBearer, insufficientScope, type Principal, type TokenCache } from '@proxylet/auth';
+import {
+  assertCompact,
+  bearerText,
+  insufficientScope,
+  type Principal,
+  type TokenCache,
+} from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
 import type { FastifyRequest } from 'fastify';
 import { ACCESS, type Access, type ScopeRequirement, setPrincipal } from './access.js';
+import type { ExtraAccess } from './extra-access.js';
 
 export interface AccessGuardOptions {
   /** Name under which the strategy is registered with passport. */
   readonly strategy: string;
   readonly reflector: Reflector;
   readonly cache: TokenCache;
+  readonly extra: ExtraAccess | undefined;
 }
 
 /** Guard of every route, closed by default: what says nothing about its access is answered to nobody. */
-export function createAccessGuard({ strategy, reflector, cache }: AccessGuardOptions): CanActivate {
+export function createAccessGuard({ strategy, reflector, cache, extra }: AccessGuardOptions): CanActivate {
   const PassportGuard: Type<CanActivate> = AuthGuard(strategy);
 
   @Injectable()
@@ -28,6 +36,7 @@ export function createAccessGuard({ strategy, reflector, cache }: AccessGuardOpt
         throw new Problem('forbidden', 'This route states no access rule, so it is closed.');
       if (access.kind === 'public') return true;
       const request = context.switchToHttp().getRequest<FastifyRequest>();
+      if (access.anonymous === true && extra?.admitsAnonymous === true && hasNoToken(request)) return true;
       const principal = await this.authenticate(context, request);
       assertScopes(principal, access.scopes);
       setPrincipal(request, principal);
@@ -44,7 +53,10 @@ export function createAccessGuard({ strategy, reflector, cache }: AccessGuardOpt
     }
 
     private async authenticate(context: ExecutionContext, request: FastifyRequest): Promise<Principal> {
-      const token = extractBearer(request.headers.authorization);
+      const token = bearerText(request.headers.authorization);
+      const own = extra?.ownTokens;
+      if (own !== undefined && token.startsWith(own.prefix)) return await own.verify(token, request.ip);
+      assertCompact(token);
       const known = cache.get(token);
       if (known !== undefined) return known;
       await super.canActivate(context);
@@ -54,6 +66,10 @@ export function createAccessGuard({ strategy, reflector, cache }: AccessGuardOpt
     }
   }
   return new AccessGuard();
+}
+
+function hasNoToken({ headers }: FastifyRequest): boolean {
+  return headers.authorization === undefined || headers.authorization === '';
 }
 
 function assertScopes({ scopes: held }: Principal, required: ScopeRequirement): void {

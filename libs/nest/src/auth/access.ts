@@ -8,7 +8,12 @@ export type ScopeRequirement = readonly Scope[] | { readonly anyOf: readonly Sco
 /** What a route asks of its caller before its handler runs. */
 export type Access =
   | { readonly kind: 'public' }
-  | { readonly kind: 'scopes'; readonly scopes: ScopeRequirement };
+  | {
+      readonly kind: 'scopes';
+      readonly scopes: ScopeRequirement;
+      /** Answered without a token too, where the service admits that. */
+      readonly anonymous?: boolean;
+    };
 
 export const ACCESS = 'proxylet:access';
 
@@ -27,7 +32,7 @@ export function setPrincipal(request: FastifyRequest, principal: Principal): voi
   principals.set(request, principal);
 }
 
-/** The verified caller; undefined on a public route. */
+/** The verified caller; undefined on a public route and for an anonymous one. */
 export function principalOf(request: FastifyRequest): Principal | undefined {
   return principals.get(request);
 }
@@ -36,7 +41,7 @@ export function principalOf(request: FastifyRequest): Principal | undefined {
 export const CurrentPrincipal = createParamDecorator(
   (_data: unknown, context: ExecutionContext): Principal => {
     const principal = principalOf(context.switchToHttp().getRequest<FastifyRequest>());
-    if (principal === undefined) throw new Error('A public route has no principal.');
+    if (principal === undefined) throw new Error('A public or anonymous route has no principal.');
     return principal;
   },
 );

@@ -41,8 +41,13 @@ interface EndpointParts {
 /** Everything a route says of itself; one of `public` and `scopes` is a must. */
 export type EndpointSpec = EndpointParts &
   (
-    | { readonly public: true; readonly scopes?: never }
-    | { readonly scopes: ScopeRequirement; readonly public?: never }
+    | { readonly public: true; readonly scopes?: never; readonly anonymous?: never }
+    | {
+        readonly scopes: ScopeRequirement;
+        readonly public?: never;
+        /** Also without a token, where the service is set to admit that (`ExtraAccess`). */
+        readonly anonymous?: true;
+      }
   );
 
 export const ENDPOINT = 'proxylet:endpoint';
@@ -55,7 +60,10 @@ export const ENDPOINT = 'proxylet:endpoint';
  */
 export function Endpoint(route: `${Method} ${string}` | Method, spec: EndpointSpec): MethodDecorator {
   const [method, path = ''] = route.split(' ') as [Method, string | undefined];
-  const access: Access = spec.public === true ? publicAccess : { kind: 'scopes', scopes: spec.scopes };
+  const access: Access =
+    spec.public === true
+      ? publicAccess
+      : { kind: 'scopes', scopes: spec.scopes, anonymous: spec.anonymous === true };
   return applyDecorators(
     RequestMapping({ path, method: methods[method] }),
     HttpCode(spec.status ?? 200),

@@ -134,7 +134,10 @@ function problemAnswers(spec: EndpointSpec): Json {
 function security(access: Access | undefined): Json[] {
   if (access?.kind !== 'scopes') return [];
   const { scopes } = access;
-  return 'anyOf' in scopes ? scopes.anyOf.map((scope) => ({ token: [scope] })) : [{ token: [...scopes] }];
+  const tokens =
+    'anyOf' in scopes ? scopes.anyOf.map((scope) => ({ token: [scope] })) : [{ token: [...scopes] }];
+  // An empty requirement: without any token.
+  return access.anonymous === true ? [...tokens, {}] : tokens;
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {

@@ -51,7 +51,7 @@ export function challenge(problem: Problem, { publicUrl, name }: ChallengeSource
   const realm = `Bearer realm="proxylet-${name}"`;
   const metadata = `resource_metadata="${publicUrl}/.well-known/oauth-protected-resource"`;
   if (problem.code === 'no-credentials') return `${realm}, ${metadata}`;
-  if (problem.code === 'invalid-token') return `${realm}, error="invalid_token", ${metadata}`;
+  if (problem.status === 401) return `${realm}, error="invalid_token", ${metadata}`;
   if (problem.code !== 'insufficient-scope') return undefined;
   const scope = problem.extra?.['scope'];
   const named = typeof scope === 'string' && scopeForm.test(scope) ? `, scope="${scope}"` : '';

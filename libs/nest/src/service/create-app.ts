@@ -9,6 +9,7 @@ import { TokenCache, TokenVerifier } from '@proxylet/auth';
 import passport from 'passport';
 import 'reflect-metadata';
 import { createAccessGuard } from '../auth/access.guard.js';
+import { ExtraAccess } from '../auth/extra-access.js';
 import { bearerStrategy } from '../auth/bearer-strategy.js';
 import type { CommonConfig } from '../config/common-settings.js';
 import { InputInterceptor } from '../endpoint/input.interceptor.js';
@@ -151,9 +152,16 @@ function useAccessControl(
   passport.use(strategy, bearerStrategy(verifier));
   const reflector = new Reflector();
   nest.useGlobalFilters(new ProblemFilter(log, info));
-  nest.useGlobalGuards(createAccessGuard({ strategy, reflector, cache }));
+  nest.useGlobalGuards(createAccessGuard({ strategy, reflector, cache, extra: extraAccess(nest) }));
   nest.useGlobalInterceptors(new InputInterceptor(reflector));
   return strategy;
+}
+
+/** What the application provides under `ExtraAccess`; nothing is the closed answer. */
+function extraAccess(nest: NestFastifyApplication): ExtraAccess | undefined {
+  const modules = [...nest.get(ModulesContainer).values()];
+  const isProvided = modules.some((module) => module.providers.has(ExtraAccess));
+  return isProvided ? nest.get(ExtraAccess, { strict: false }) : undefined;
 }
 
 function serviceApp(
