@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
+import { canonicalAddress, isPublicAddress, literalOf } from '@proxylet/nest';
 import { GuestVisibleError } from '@proxylet/sandbox';
 import { buildConnector } from 'undici';
-import { canonicalAddress, isPublicAddress, literalOf } from './address.js';
 import { portOf } from './origin-rules.js';
 
 /** All addresses of a host name, in the order to try them. */
