@@ -1,6 +1,12 @@
 import { childrenOf, cpuTimeMs, until } from '@proxylet/testing';
 import { describe, expect, it } from 'vitest';
-import { type Attack, attackLimits, attackSource, memoryAttackLimits } from '../support/attacks.js';
+import {
+  type Attack,
+  attackSource,
+  cpuAttackLimits,
+  idleAttackLimits,
+  memoryAttackLimits,
+} from '../support/attacks.js';
 import { expectProblem } from '../support/problem.js';
 import { hello } from '../support/sources.js';
 import { useStack } from '../support/use-stack.js';
@@ -42,7 +48,12 @@ const cpuAttacks: readonly Attack[] = [
     code: "throw Object.defineProperty(new Error('x'), 'message', { get() { for (;;); } });",
     answers: ['cpu-limit', 'proxylet-threw'],
   },
-  { name: 'never-answers', code: 'return new Promise(() => undefined);', answers: ['time-limit'] },
+  {
+    name: 'never-answers',
+    code: 'return new Promise(() => undefined);',
+    answers: ['time-limit'],
+    limits: idleAttackLimits,
+  },
   { name: 'stack-overflow', code: 'const f = () => f() + 1; f();', answers: ['proxylet-threw'] },
 ];
 
@@ -91,6 +102,10 @@ const memoryAttacks: readonly Attack[] = [
 
 const attacks = [...cpuAttacks, ...memoryAttacks];
 
+function limitsOf(attack: Attack): object {
+  return attack.limits ?? (memoryAttacks.includes(attack) ? memoryAttackLimits : cpuAttackLimits);
+}
+
 const suite = useStack({}, async (stack) => {
   await stack.deploy('bob', { name: 'good/hello', source: hello });
   for (const attack of attacks) {
@@ -98,7 +113,7 @@ const suite = useStack({}, async (stack) => {
       name: `evil/${attack.name}`,
       source: attackSource(attack),
       manifest: {
-        limits: memoryAttacks.includes(attack) ? memoryAttackLimits : attackLimits,
+        limits: limitsOf(attack),
         capabilities: ['kv'],
       },
     });

@@ -6,6 +6,8 @@ export interface Attack {
   /** Statements of `attack(request, env, ctx)`. */
   readonly code: string;
   readonly answers: readonly ProblemCode[];
+  /** Where they differ from those of its kind. */
+  readonly limits?: object;
 }
 
 /** A proxylet that answers `calm` at /calm and attacks at /attack. */
@@ -21,8 +23,11 @@ export default {
 };`;
 }
 
-/** Small limits, so that breaking them takes a test a moment only. */
-export const attackLimits = { memoryMb: 32, cpuMs: 250, timeoutMs: 4000 };
+/** A CPU limit that takes a moment to break; on a busy machine no other limit may come first. */
+export const cpuAttackLimits = { memoryMb: 32, cpuMs: 250, timeoutMs: 20_000 };
 
-/** For what fills memory: on a busy machine the CPU limit must not come first. */
+/** The same for what fills memory. */
 export const memoryAttackLimits = { memoryMb: 32, cpuMs: 5000, timeoutMs: 20_000 };
+
+/** The same for what only waits. */
+export const idleAttackLimits = { memoryMb: 32, cpuMs: 5000, timeoutMs: 1500 };
