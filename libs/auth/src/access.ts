@@ -104,6 +104,11 @@ const rules = {
     need: { kind: 'namespace', roles: ['owner', 'maintainer'] },
     adminScope: 'catalog:admin',
   },
+  'catalog.manage-webhooks': {
+    anyScope: ['catalog:manage', 'catalog:admin'],
+    need: { kind: 'namespace', roles: ['owner', 'maintainer'] },
+    adminScope: 'catalog:admin',
+  },
   'catalog.quarantine': {
     anyScope: ['catalog:admin'],
     need: { kind: 'role', roles: [platformAdminRole, scannerRole] },

@@ -2,6 +2,7 @@ export * from './access.js';
 export * from './bearer.js';
 export * from './client-credentials.js';
 export * from './grant.js';
+export * from './identity-token.js';
 export * from './issuer-profile.js';
 export type { AuthLog } from './log.js';
 export * from './principal.js';

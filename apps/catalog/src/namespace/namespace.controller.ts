@@ -3,8 +3,10 @@ import type { Principal } from '@proxylet/auth';
 import { Body, CurrentPrincipal, Endpoint, Params } from '@proxylet/nest';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { visibilities } from '@proxylet/contract';
 import { memberRoles } from '../database/namespace.entity.js';
 import { memberParams, namespaceOf, namespaceParams } from '../http/params.js';
+import { reasonSchema } from '../rights/state.schemas.js';
 import { NamespaceService, type NamespaceView } from './namespace.service.js';
 
 const roleSchema = z.enum(memberRoles);
@@ -12,9 +14,16 @@ const namespaceSchema = z.object({
   name: z.string(),
   createdAt: z.iso.datetime(),
   role: roleSchema.optional(),
+  defaultVisibility: z.enum(visibilities).optional(),
   members: z.array(z.object({ principal: z.string(), role: roleSchema })).optional(),
 });
 const memberBody = z.strictObject({ role: roleSchema });
+const settingsBody = z.strictObject({ defaultVisibility: z.enum(visibilities), reason: reasonSchema });
+const transferBody = z.strictObject({
+  to: z.string().max(600).meta({ description: 'Who owns it from now on; as in the address of a member' }),
+  keep: roleSchema.optional().meta({ description: 'Role the caller keeps; without it none' }),
+  reason: reasonSchema,
+});
 const manage = { anyOf: ['catalog:manage', 'catalog:admin'] } as const;
 type NamespaceParams = z.output<typeof namespaceParams>;
 type MemberParams = z.output<typeof memberParams>;
@@ -57,8 +66,43 @@ export class NamespaceController {
     return this.namespaces.get(namespaceOf(params), principal);
   }
 
+  @Endpoint('PATCH :ns', {
+    summary: 'Change how visible proxylets are that are first published from now on',
+    tag: 'namespaces',
+    params: namespaceParams,
+    body: settingsBody,
+    response: namespaceSchema,
+    errors: ['invalid-name', 'not-found', 'forbidden'],
+    scopes: manage,
+  })
+  change(
+    @Params() params: NamespaceParams,
+    @Body() { defaultVisibility, reason }: z.output<typeof settingsBody>,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<NamespaceView> {
+    return this.namespaces.setDefaultVisibility(namespaceOf(params), defaultVisibility, reason, principal);
+  }
+
+  @Endpoint('POST :ns/transfer', {
+    summary: 'Hand the namespace to another owner',
+    description: 'In one step the other becomes owner and the caller keeps the role named, or none.',
+    tag: 'namespaces',
+    params: namespaceParams,
+    body: transferBody,
+    response: namespaceSchema,
+    errors: ['invalid-name', 'not-found', 'forbidden', 'in-use'],
+    scopes: manage,
+  })
+  transfer(
+    @Params() params: NamespaceParams,
+    @Body() wish: z.output<typeof transferBody>,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<NamespaceView> {
+    return this.namespaces.transfer(namespaceOf(params), wish, principal);
+  }
+
   @Endpoint('PUT :ns/members/:principal', {
-    summary: 'Give a principal a role in the namespace',
+    summary: 'Give a user, a service or a role of the IdM a role in the namespace',
     tag: 'namespaces',
     params: memberParams,
     body: memberBody,

@@ -23,6 +23,12 @@ export interface NamespaceView {
   readonly members?: readonly { readonly principal: string; readonly role: MemberRole }[];
 }
 
+export interface Transfer {
+  readonly to: string;
+  readonly keep?: MemberRole | undefined;
+  readonly reason: string;
+}
+
 export class NamespaceService {
   constructor(
     @Inject(Database) private readonly database: Database,
@@ -147,6 +153,55 @@ export class NamespaceService {
         detail,
       });
     });
+  }
+
+  /** @throws Problem `not-found`, `insufficient-scope`, `forbidden` */
+  async setDefaultVisibility(
+    namespace: string,
+    defaultVisibility: Visibility,
+    reason: string,
+    principal: Principal,
+  ): Promise<NamespaceView> {
+    await this.database.write(`members ${namespace}`, async (manager) => {
+      await this.authorize(principal, 'catalog.manage-namespace', namespace, manager);
+      const { defaultVisibility: before } = await this.find(namespace, manager);
+      if (before === defaultVisibility) return;
+      await manager.update(NamespaceRow, { name: namespace }, { defaultVisibility });
+      await writeAudit(manager, {
+        at: this.clock.now(),
+        actor: principal.key,
+        action: 'namespace.default-visibility',
+        target: namespace,
+        detail: { before, after: defaultVisibility, reason },
+      });
+    });
+    return await this.get(namespace, principal);
+  }
+
+  /**
+   * Hands the namespace on: the other becomes owner, the caller keeps a lesser role or none. Other owners stay.
+   *
+   * @throws Problem `not-found`, `insufficient-scope`, `forbidden`, `invalid-request`
+   */
+  async transfer(
+    namespace: string,
+    { to, keep, reason }: Transfer,
+    principal: Principal,
+  ): Promise<NamespaceView> {
+    const key = memberKey(to, principal, '/body/to');
+    await this.database.write(`members ${namespace}`, async (manager) => {
+      await this.authorize(principal, 'catalog.manage-members', namespace, manager);
+      const at = this.clock.now();
+      const actor = principal.key;
+      const member = { namespace, addedBy: actor, addedAt: at };
+      await manager.save(MemberRow, { ...member, principal: key, role: 'owner' });
+      if (key !== actor) await manager.delete(MemberRow, { namespace, principal: actor });
+      if (key !== actor && keep !== undefined)
+        await manager.insert(MemberRow, { ...member, principal: actor, role: keep });
+      const detail = { to: key, from: actor, keep: keep ?? null, reason };
+      await writeAudit(manager, { at, actor, action: 'namespace.transfer', target: namespace, detail });
+    });
+    return await this.get(namespace, principal);
   }
 
   /**

@@ -95,6 +95,7 @@ export class StateController {
     response: pageSchema(stateEntrySchema),
     errors: ['invalid-name', 'invalid-version', 'not-found'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
   history(
     @Params() params: z.output<typeof versionParams>,
