@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import type { Manifest } from '@proxylet/contract';
 import { type ArchiveLimits, defaultLimits } from './limits.js';
 import { once } from './once.js';
 import { type Archive, type ArchiveSink, readArchive } from './read-archive.js';
@@ -23,6 +24,7 @@ const readmeName = /^readme(?:\.(?:md|markdown|txt))?$/i;
 export async function extractMain(
   archive: string | Uint8Array | AsyncIterable<Uint8Array>,
   limits: ArchiveLimits = defaultLimits,
+  onManifest?: (manifest: Manifest) => void,
 ): Promise<ExtractedMain> {
   const source = typeof archive === 'string' ? createReadStream(archive) : archive;
   const maps = new Map<string, Buffer[]>();
@@ -33,7 +35,12 @@ export async function extractMain(
       return collect(maps, path);
     return undefined;
   };
-  const result = await readArchive(source instanceof Uint8Array ? once(source) : source, limits, sink);
+  const result = await readArchive(
+    source instanceof Uint8Array ? once(source) : source,
+    limits,
+    sink,
+    onManifest,
+  );
   return {
     ...result,
     sourceMap: text(maps.get(`${result.manifest.main}.map`)),

@@ -35,6 +35,7 @@ export type ArchiveSink = (file: {
  * Reads and checks an archive that anybody may have made, in one pass and bounded memory. Nothing is written
  * anywhere. When it resolves, every byte of the source was seen and is accounted for.
  *
+ * @param onManifest gets the manifest as soon as it came; what it throws ends the reading
  * @throws Problem `archive-invalid`, `archive-too-large`, `archive-entry-refused`, `manifest-missing`,
  *   `manifest-invalid`, `main-missing`, `main-invalid`; an error of the source passes through as it is
  */
@@ -42,9 +43,10 @@ export async function readArchive(
   source: AsyncIterable<Uint8Array>,
   limits: ArchiveLimits = defaultLimits,
   sink: ArchiveSink = () => undefined,
+  onManifest: (manifest: Manifest) => void = () => undefined,
 ): Promise<Archive> {
   const packed = new PackedBytes(limits);
-  const contents = new Contents(limits, sink);
+  const contents = new Contents(limits, sink, onManifest);
   for await (const entry of tarEntries(gunzip(source, packed, limits), limits)) await contents.take(entry);
   return { ...contents.finish(), digest: packed.digest(), packedBytes: packed.bytes };
 }
@@ -60,6 +62,7 @@ class Contents {
   constructor(
     private readonly limits: ArchiveLimits,
     private readonly sink: ArchiveSink,
+    private readonly onManifest: (manifest: Manifest) => void,
   ) {}
 
   async take(entry: TarEntry): Promise<void> {
@@ -115,6 +118,7 @@ class Contents {
       return;
     }
     this.manifest = readManifestBytes(bytes);
+    this.onManifest(this.manifest);
     for (const other of this.held.keys()) if (other !== this.manifest.main) this.held.delete(other);
   }
 

@@ -27,8 +27,13 @@ interface EndpointParts {
   readonly params?: z.ZodObject;
   /** Without it any query parameter is refused. */
   readonly query?: z.ZodObject;
-  /** `stream`: the bytes of `application/gzip` or `application/octet-stream`, not buffered. Without it no body is taken. */
-  readonly body?: z.ZodType | 'stream';
+  /**
+   * `stream`: the bytes of `application/gzip` or `application/octet-stream`; `multipart`: those of
+   * `multipart/form-data`. Neither is buffered. Without it no body is taken.
+   */
+  readonly body?: z.ZodType | 'stream' | 'multipart';
+  /** What JSON a route takes in place of the stream. */
+  readonly orJson?: z.ZodType;
   readonly response?: z.ZodType | RawAnswer;
   /** Status of the normal answer; 200 by default. */
   readonly status?: number;

@@ -38,12 +38,12 @@ export class InputInterceptor implements NestInterceptor {
 /** @throws Problem `invalid-request` with every fault, `unsupported-media-type` */
 export function parseInput(
   spec: EndpointSpec,
-  request: Pick<FastifyRequest, 'params' | 'query' | 'body'>,
+  request: Pick<FastifyRequest, 'params' | 'query' | 'body' | 'headers'>,
 ): Input {
   const faults: ProblemFault[] = [];
   const params = parsePart('params', spec.params, request.params, faults);
   const query = parsePart('query', spec.query ?? nothing, request.query, faults);
-  const body = parseBody(spec.body, request.body, faults);
+  const body = parseBody(spec, request, faults);
   if (faults.length === 0) return { params, query, body };
   const [first] = faults;
   const more = faults.length === 1 ? '' : ` (and ${faults.length - 1} more)`;
@@ -52,13 +52,21 @@ export function parseInput(
   });
 }
 
-function parseBody(schema: EndpointSpec['body'], body: unknown, faults: ProblemFault[]): unknown {
+function parseBody(
+  { body: schema, orJson }: EndpointSpec,
+  { body, headers }: Pick<FastifyRequest, 'body' | 'headers'>,
+  faults: ProblemFault[],
+): unknown {
   const isStream = body instanceof Readable;
-  if (schema === 'stream') {
-    if (isStream) return body;
+  if (schema === 'stream' || schema === 'multipart') {
+    const isMultipart = headers['content-type']?.startsWith('multipart/') === true;
+    if (isStream && isMultipart === (schema === 'multipart')) return body;
+    if (body != null && !isStream && orJson !== undefined) return parsePart('body', orJson, body, faults);
     throw new Problem(
       'unsupported-media-type',
-      'Send the bytes as application/gzip or application/octet-stream.',
+      schema === 'stream'
+        ? 'Send the bytes as application/gzip or application/octet-stream.'
+        : 'Send the parts as multipart/form-data.',
     );
   }
   if (isStream) throw new Problem('unsupported-media-type', 'This route does not take an archive.');

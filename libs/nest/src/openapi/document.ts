@@ -78,12 +78,14 @@ function parametersIn(where: 'path' | 'query', schema: z.ZodObject | undefined):
   }));
 }
 
-function requestBody({ body }: EndpointSpec): Json {
+function requestBody({ body, orJson }: EndpointSpec): Json {
   if (body === undefined) return {};
-  const content =
-    body === 'stream'
-      ? { 'application/gzip': {}, 'application/octet-stream': {} }
-      : { 'application/json': { schema: jsonSchema(body, 'input') } };
+  const json = orJson ?? (typeof body === 'string' ? undefined : body);
+  const content = {
+    ...(body === 'stream' ? { 'application/gzip': {}, 'application/octet-stream': {} } : {}),
+    ...(body === 'multipart' ? { 'multipart/form-data': { schema: { type: 'object' } } } : {}),
+    ...(json === undefined ? {} : { 'application/json': { schema: jsonSchema(json, 'input') } }),
+  };
   return { requestBody: { required: true, content } };
 }
 
@@ -118,7 +120,7 @@ function problemAnswers(spec: EndpointSpec): Json {
   }
   if (spec.params !== undefined || spec.query !== undefined || spec.body !== undefined)
     codes.add('invalid-request');
-  if (spec.body === 'stream') codes.add('unsupported-media-type');
+  if (spec.body === 'stream' || spec.body === 'multipart') codes.add('unsupported-media-type');
   const byStatus = Map.groupBy([...codes].toSorted(), (code) => problemCodes[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, list]) => [

@@ -77,7 +77,7 @@ function server(handler: RequestListener, { front, gate }: FastifyOptions): Serv
 function takeBodies(fastify: FastifyInstance): void {
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser(
-    ['application/gzip', 'application/octet-stream'],
+    ['application/gzip', 'application/octet-stream', 'multipart/form-data'],
     (_request, payload, done) => {
       done(null, payload);
     },
