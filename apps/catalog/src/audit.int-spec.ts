@@ -16,7 +16,7 @@ it('has one entry for every change, in order, and none for what changed nothing 
     await paula.put('/v1/namespaces/acme');
     await paula.put('/v1/namespaces/acme/members/mia', { role: 'publisher' });
     await paula.publish({ name: 'acme/a' });
-    await paula.publish({ name: 'acme/a', main: `export default ${round}; // refused` });
+    await paula.publish({ name: 'acme/a', main: `export default { fetch() {} }; // ${round}` });
     await bob.publish({ name: 'acme/a', version: '6.6.6' });
     await paula.put('/v1/proxylets/acme/a/channels/next', { version: '1.0.0' });
     await paula.put('/v1/services/acme/s', { version: '1.0.0', proxylets: { 'acme/a': '*' } });

@@ -1,6 +1,9 @@
 import { type ConfigOf, commonSettings, ConfigFault, loadConfig, setting, value } from '@proxylet/nest';
 import { z } from 'zod';
 import { ledgerSettings } from './ledger/ledger.config.js';
+import { rightsSettings } from './rights/rights.config.js';
+import { webhookSettings } from './webhook/webhook.config.js';
+import { publishSettings } from './publish/publish.config.js';
 
 const databaseUrl = z
   .string()
@@ -52,7 +55,10 @@ export const catalogSettings = {
     secret: true,
     description: 'Secret key at the S3 server; needed with an endpoint.',
   }),
+  ...publishSettings,
   ...ledgerSettings,
+  ...rightsSettings,
+  ...webhookSettings,
 };
 export type CatalogConfig = ConfigOf<typeof catalogSettings>;
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type DynamicModule, Inject, type OnApplicationShutdown } from '@nestjs/common';
-import { defaultLimits, MainChecker } from '@proxylet/artifact';
+import { MainChecker } from '@proxylet/artifact';
 import { HealthChecks } from '@proxylet/nest';
 import { BlobController } from './blob/blob.controller.js';
 import type { BlobStore } from './blob/blob-store.js';
@@ -16,17 +16,15 @@ import { ChannelService } from './proxylet/channel.service.js';
 import { ProxyletController } from './proxylet/proxylet.controller.js';
 import { ProxyletService } from './proxylet/proxylet.service.js';
 import { SearchService } from './proxylet/search.service.js';
-import { PublishController } from './publish/publish.controller.js';
-import { PublishService } from './publish/publish.service.js';
-import { Staging } from './publish/staging.js';
+import { publishControllers, publishProviders } from './publish/parts.js';
 import { ResolveController } from './resolve/resolve.controller.js';
 import { ResolveService } from './resolve/resolve.service.js';
+import { rightsControllers, rightsProviders } from './rights/parts.js';
 import { ServiceController } from './service/service.controller.js';
 import { ServiceQueries } from './service/service-queries.js';
 import { ServiceService } from './service/service.service.js';
-import { StateController } from './rights/state.controller.js';
-import { StateService } from './rights/state.service.js';
 import { BLOB_STORE } from './tokens.js';
+import { webhookControllers, webhookProviders } from './webhook/parts.js';
 
 export function catalogFolder({ stateDir }: Pick<CatalogConfig, 'stateDir'>): string {
   return join(stateDir, 'catalog');
@@ -52,12 +50,13 @@ export class CatalogModule implements OnApplicationShutdown {
       controllers: [
         NamespaceController,
         ProxyletController,
-        StateController,
-        PublishController,
+        ...publishControllers,
         BlobController,
         ServiceController,
         ResolveController,
         ...ledgerControllers,
+        ...rightsControllers,
+        ...webhookControllers,
       ],
       providers: [
         { provide: FolderLock, useFactory: () => FolderLock.take(folder) },
@@ -67,19 +66,19 @@ export class CatalogModule implements OnApplicationShutdown {
           inject: [FolderLock],
         },
         { provide: BLOB_STORE, useFactory: () => blobStoreOf(config, folder) },
-        { provide: Staging, useFactory: () => openStaging(folder), inject: [FolderLock] },
         Clock,
         MainChecker,
         NamespaceService,
         ProxyletService,
-        StateService,
         ChannelService,
         SearchService,
-        PublishService,
+        ...publishProviders(config, folder),
         ServiceQueries,
         ServiceService,
         ResolveService,
         ...ledgerProviders(config),
+        ...rightsProviders(config),
+        ...webhookProviders(config),
       ],
     };
   }
@@ -107,10 +106,4 @@ async function blobStoreOf(config: CatalogConfig, folder: string): Promise<BlobS
     accessKey: s3AccessKey,
     secretKey: s3SecretKey,
   });
-}
-
-async function openStaging(folder: string): Promise<Staging> {
-  const staging = new Staging(join(folder, 'staging'), defaultLimits.packedBytes);
-  await staging.open();
-  return staging;
 }

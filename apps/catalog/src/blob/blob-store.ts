@@ -1,9 +1,18 @@
 import type { Readable } from 'node:stream';
 import type { Digest } from '@proxylet/contract';
 
+/**
+ * Where bytes lie in a store: `sha256/ab/<hex>.<generation>` of an artifact, `uploads/<id>/<part>` of an upload under
+ * way. A key is used for one put and never again, so that deleting what came to nothing cannot hit anything else.
+ */
+export type BlobKey = `sha256/${string}` | `uploads/${string}`;
+export type BlobArea = 'sha256/' | 'uploads/';
+
 export interface BlobInfo {
-  readonly digest: Digest;
+  readonly key: BlobKey;
   readonly sizeBytes: number;
+  /** By the clock of the store. */
+  readonly modifiedAtMs: number;
 }
 
 /** Bytes from `start` to `end`, both counted from 0 and included. */
@@ -13,24 +22,38 @@ export interface ByteRange {
 }
 
 /**
- * Artifacts by the digest of their bytes. The same suite of tests runs against every form.
+ * Bytes by key. Which digest has which key is in the table `blob`; `Artifacts` reads by digest. The same suite of
+ * tests runs against every form.
  *
  * Each method throws Problem `storage-unavailable` where the store cannot be reached or is full.
  */
 export interface BlobStore {
   /**
-   * Makes the bytes of a file durable under their digest; when it resolves they survive a power cut. The file stays
-   * the caller's to delete (it may be gone afterwards). Putting what is there already is fine and repairs it.
-   *
-   * @throws Problem `digest-mismatch` where the file has other bytes; nothing is stored then
+   * Makes bytes durable under a new key; when it resolves they survive a power cut. A file, given by its path, stays
+   * the caller's to delete (it may be gone afterwards).
    */
-  put(file: string, digest: Digest): Promise<void>;
+  put(key: BlobKey, source: string | Uint8Array): Promise<void>;
   /** Undefined where there is no such blob. The stream's bytes are not checked: whoever uses them compares the digest. */
-  open(digest: Digest, range?: ByteRange): Promise<Readable | undefined>;
-  head(digest: Digest): Promise<BlobInfo | undefined>;
+  open(key: BlobKey, range?: ByteRange): Promise<Readable | undefined>;
+  head(key: BlobKey): Promise<BlobInfo | undefined>;
   /** Deleting what is not there is fine. */
-  delete(digest: Digest): Promise<void>;
-  list(): AsyncIterable<BlobInfo>;
+  delete(key: BlobKey): Promise<void>;
+  /** Also what nothing refers to. */
+  list(area: BlobArea): AsyncIterable<BlobInfo>;
   /** Resolves where the store would take a blob now. */
   probe(): Promise<void>;
+}
+
+/** Key of an artifact. Without a generation: one stored before there were any. */
+export function artifactKey(digest: Digest, generation?: string): BlobKey {
+  const hex = digest.slice('sha256:'.length);
+  const suffix = generation === undefined ? '' : `.${generation}`;
+  return `sha256/${hex.slice(0, 2)}/${hex}${suffix}`;
+}
+
+export function isBlobKey(text: string): text is BlobKey {
+  return (
+    /^sha256\/[0-9a-f]{2}\/[0-9a-f]{64}(?:\.[0-9a-z]{1,32})?$/.test(text) ||
+    /^uploads\/[0-9a-f-]{36}\/[0-9a-z.]{1,64}$/.test(text)
+  );
 }

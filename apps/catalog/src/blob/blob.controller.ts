@@ -5,17 +5,18 @@ import { Endpoint, matchesEtag, Params } from '@proxylet/nest';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { Database } from '../database/database.js';
-import { VersionRow } from '../database/proxylet.entity.js';
 import { digestParams } from '../http/params.js';
-import { BLOB_STORE } from '../tokens.js';
-import type { BlobStore } from './blob-store.js';
+import { sizeOfReadable } from '../rights/readable-blob.js';
+import { Reader } from '../rights/reader.js';
+import { ReadRights } from '../rights/read-rights.js';
+import { Artifacts } from './artifacts.js';
 import { parseByteRange } from './byte-range.js';
 
 @Controller('v1/blobs')
 export class BlobController {
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(BLOB_STORE) private readonly blobs: BlobStore,
+    @Inject(Artifacts) private readonly artifacts: Artifacts,
   ) {}
 
   @Endpoint('GET :digest', {
@@ -28,19 +29,22 @@ export class BlobController {
     errors: [
       'invalid-request',
       'not-found',
+      'quarantined',
       'range-not-satisfiable',
       'artifact-corrupt',
       'storage-unavailable',
     ],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
   async get(
     @Params() params: z.output<typeof digestParams>,
     @Req() request: FastifyRequest,
+    @Reader() reader: ReadRights,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Readable | undefined> {
     const digest = digestOf(params);
-    const sizeBytes = await this.sizeOf(digest);
+    const sizeBytes = await sizeOfReadable(this.database.read, digest, reader);
     const etag = `"${digest}"`;
     setHeaders(reply, digest, etag);
     if (matchesEtag(request.headers['if-none-match'], etag)) {
@@ -58,19 +62,9 @@ export class BlobController {
     reply.header('content-length', range === undefined ? sizeBytes : range.end - range.start + 1);
     // A stream keeps the length said above; no answer at all would say 0.
     if (request.method === 'HEAD') return Readable.from([]);
-    const stream = await this.blobs.open(digest, range);
+    const stream = await this.artifacts.open(digest, range);
     if (stream !== undefined) return stream;
     throw new Problem('artifact-corrupt', `The store of this catalog has lost the bytes of ${digest}.`);
-  }
-
-  /** Only what a version refers to is served: bytes of an upload that came to nothing are nobody's. */
-  private async sizeOf(digest: Digest): Promise<number> {
-    const row = await this.database.read.findOne(VersionRow, {
-      select: { id: true, sizeBytes: true },
-      where: { digest },
-    });
-    if (row !== null) return row.sizeBytes;
-    throw new Problem('not-found', `There is no archive with the digest ${digest}.`);
   }
 }
 

@@ -1,53 +1,71 @@
-import { type FileHandle, mkdir, open, opendir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { type Digest, isDigest } from '@proxylet/contract';
 import { onStorage } from '../database/storage-fault.js';
-import type { BlobInfo, BlobStore, ByteRange } from './blob-store.js';
-import { assertFileDigest } from './file-digest.js';
+import {
+  type BlobArea,
+  type BlobInfo,
+  type BlobKey,
+  type BlobStore,
+  type ByteRange,
+  isBlobKey,
+} from './blob-store.js';
 
 /**
- * Blobs as files `sha256/ab/<hex>` of a folder. A file gets its name by a rename after its bytes reached the disk,
- * so a name always stands for all the bytes. Files to put must lie on the same file system.
+ * Blobs as files of a folder, named by their keys. As a key is used once and referred to only after its bytes
+ * reached the disk, a file that a power cut left short is nobody's. Files to put must lie on the same file system.
  */
 export class FolderBlobStore implements BlobStore {
+  /** Folders that were there at the last put; those of artifacts are never deleted. */
+  private readonly folders = new Set<string>();
+
   constructor(private readonly folder: string) {}
 
-  async put(file: string, digest: Digest): Promise<void> {
+  async put(key: BlobKey, source: string | Uint8Array): Promise<void> {
     await onStorage(async () => {
-      await assertFileDigest(file, digest);
-      await sync(file);
-      const target = this.pathOf(digest);
+      const target = join(this.folder, key);
       await this.makeFolder(dirname(target));
-      await rename(file, target);
+      // Forgotten until it went well: somebody may have taken the folder away.
+      const isKnown = this.folders.delete(dirname(target));
+      if (typeof source === 'string') await rename(source, target);
+      const handle = await open(target, typeof source === 'string' ? 'r' : 'wx', 0o600);
+      try {
+        if (typeof source !== 'string') await handle.writeFile(source);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
       await sync(dirname(target));
+      if (isKnown) this.folders.add(dirname(target));
     });
   }
 
-  async open(digest: Digest, range?: ByteRange): Promise<Readable | undefined> {
+  async open(key: BlobKey, range?: ByteRange): Promise<Readable | undefined> {
     return await onStorage(async () => {
-      const handle = await this.find(() => open(this.pathOf(digest), 'r'));
+      const handle = await this.find(() => open(join(this.folder, key), 'r'));
       return handle?.createReadStream({ ...range, highWaterMark: 256 * 1024 });
     });
   }
 
-  async head(digest: Digest): Promise<BlobInfo | undefined> {
+  async head(key: BlobKey): Promise<BlobInfo | undefined> {
     return await onStorage(async () => {
-      const stats = await this.find(() => stat(this.pathOf(digest)));
-      return stats === undefined ? undefined : { digest, sizeBytes: stats.size };
+      const stats = await this.find(() => stat(join(this.folder, key)));
+      return stats === undefined ? undefined : { key, sizeBytes: stats.size, modifiedAtMs: stats.mtimeMs };
     });
   }
 
-  async delete(digest: Digest): Promise<void> {
-    await onStorage(() => rm(this.pathOf(digest), { force: true }));
+  async delete(key: BlobKey): Promise<void> {
+    await onStorage(async () => {
+      await rm(join(this.folder, key), { force: true });
+      if (key.startsWith('uploads/')) await this.removeEmpty(dirname(join(this.folder, key)));
+    });
   }
 
-  async *list(): AsyncGenerator<BlobInfo> {
-    const root = join(this.folder, 'sha256');
-    for (const prefix of await onStorage(() => namesIn(root))) {
-      for (const hex of await onStorage(() => namesIn(join(root, prefix)))) {
-        const digest = `sha256:${hex}`;
-        const info = isDigest(digest) ? await this.head(digest) : undefined;
+  async *list(area: BlobArea): AsyncGenerator<BlobInfo> {
+    for (const below of await onStorage(() => namesIn(join(this.folder, area)))) {
+      for (const name of await onStorage(() => namesIn(join(this.folder, area, below)))) {
+        const key = `${area}${below}/${name}`;
+        const info = isBlobKey(key) ? await this.head(key) : undefined;
         if (info !== undefined) yield info;
       }
     }
@@ -62,16 +80,21 @@ export class FolderBlobStore implements BlobStore {
     });
   }
 
-  private pathOf(digest: Digest): string {
-    const hex = digest.slice('sha256:'.length);
-    return join(this.folder, 'sha256', hex.slice(0, 2), hex);
-  }
-
   /** A new folder is durable only when its parent is synced too. */
   private async makeFolder(folder: string): Promise<void> {
+    if (this.folders.has(folder)) return;
     const first = await mkdir(folder, { recursive: true });
-    if (first === undefined) return;
-    for (let made = folder; made.length >= first.length; made = dirname(made)) await sync(dirname(made));
+    if (first !== undefined)
+      for (let made = folder; made.length >= first.length; made = dirname(made)) await sync(dirname(made));
+    if (!folder.includes('/uploads/')) this.folders.add(folder);
+  }
+
+  private async removeEmpty(folder: string): Promise<void> {
+    try {
+      await rmdir(folder);
+    } catch (error) {
+      if (!isOneOf(error, 'ENOTEMPTY', 'ENOENT', 'EEXIST')) throw error;
+    }
   }
 
   /** Only the blob itself may be missing; a store whose folder is gone is a fault. */
@@ -79,7 +102,7 @@ export class FolderBlobStore implements BlobStore {
     try {
       return await look();
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!isOneOf(error, 'ENOENT')) throw error;
       await stat(this.folder);
       return undefined;
     }
@@ -102,11 +125,11 @@ async function namesIn(folder: string): Promise<string[]> {
     for await (const entry of await opendir(folder)) names.push(entry.name);
     return names.toSorted();
   } catch (error) {
-    if (isMissing(error)) return [];
+    if (isOneOf(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+function isOneOf(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }

@@ -1,11 +1,17 @@
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Digest, isDigest, Problem } from '@proxylet/contract';
+import { Problem } from '@proxylet/contract';
 import { Client } from 'minio';
 import { asStorageProblem } from '../database/storage-fault.js';
-import type { BlobInfo, BlobStore, ByteRange } from './blob-store.js';
-import { assertFileDigest } from './file-digest.js';
+import {
+  type BlobArea,
+  type BlobInfo,
+  type BlobKey,
+  type BlobStore,
+  type ByteRange,
+  isBlobKey,
+} from './blob-store.js';
 
 export interface S3Options {
   /** `https://s3.example.org` or with a port; a path is not taken. */
@@ -18,10 +24,10 @@ export interface S3Options {
 
 const attempts = 3;
 const firstPauseMs = 100;
-const prefix = 'blobs/sha256/';
+const prefix = 'blobs/';
 
 /**
- * Blobs as objects `blobs/sha256/ab/<hex>` of one bucket, addressed by path. Asks little of the server: no
+ * Blobs as objects `blobs/<key>` of one bucket, addressed by path. Asks little of the server: no
  * versioning, no conditional put, and its ETags are not trusted; the size is looked up after each put.
  */
 export class S3BlobStore implements BlobStore {
@@ -44,47 +50,48 @@ export class S3BlobStore implements BlobStore {
     });
   }
 
-  async put(file: string, digest: Digest): Promise<void> {
-    await assertFileDigest(file, digest);
-    const { size } = await stat(file);
+  async put(key: BlobKey, source: string | Uint8Array): Promise<void> {
+    const { bucket } = this.options;
+    const headers = { 'Content-Type': 'application/gzip' };
+    const size = typeof source === 'string' ? (await stat(source)).size : source.byteLength;
     await this.retry(async () => {
       await this.makeBucket();
-      await this.client.fPutObject(this.options.bucket, keyOf(digest), file, {
-        'Content-Type': 'application/gzip',
-      });
-      const stored = await this.stat(digest);
+      if (typeof source === 'string') await this.client.fPutObject(bucket, prefix + key, source, headers);
+      else await this.client.putObject(bucket, prefix + key, asBuffer(source), size, headers);
+      const stored = await this.stat(key);
       if (stored?.sizeBytes !== size) throw new Error('the object store kept another size than was sent');
     });
   }
 
-  async open(digest: Digest, range?: ByteRange): Promise<Readable | undefined> {
+  async open(key: BlobKey, range?: ByteRange): Promise<Readable | undefined> {
     const { bucket } = this.options;
     return await this.retry(() =>
       orMissing(() =>
         range === undefined
-          ? this.client.getObject(bucket, keyOf(digest))
-          : this.client.getPartialObject(bucket, keyOf(digest), range.start, range.end - range.start + 1),
+          ? this.client.getObject(bucket, prefix + key)
+          : this.client.getPartialObject(bucket, prefix + key, range.start, range.end - range.start + 1),
       ),
     );
   }
 
-  async head(digest: Digest): Promise<BlobInfo | undefined> {
-    return await this.retry(() => this.stat(digest));
+  async head(key: BlobKey): Promise<BlobInfo | undefined> {
+    return await this.retry(() => this.stat(key));
   }
 
-  async delete(digest: Digest): Promise<void> {
-    await this.retry(() => orMissing(() => this.client.removeObject(this.options.bucket, keyOf(digest))));
+  async delete(key: BlobKey): Promise<void> {
+    await this.retry(() => orMissing(() => this.client.removeObject(this.options.bucket, prefix + key)));
   }
 
-  async *list(): AsyncGenerator<BlobInfo> {
+  async *list(area: BlobArea): AsyncGenerator<BlobInfo> {
     try {
       await this.makeBucket();
-      for await (const item of this.client.listObjectsV2(this.options.bucket, prefix, true) as AsyncIterable<{
-        readonly name?: string;
-        readonly size: number;
-      }>) {
-        const digest = `sha256:${item.name?.split('/').at(-1) ?? ''}`;
-        if (isDigest(digest)) yield { digest, sizeBytes: item.size };
+      for await (const item of this.client.listObjectsV2(
+        this.options.bucket,
+        prefix + area,
+        true,
+      ) as AsyncIterable<ListedObject>) {
+        const key = item.name?.slice(prefix.length) ?? '';
+        if (isBlobKey(key)) yield { key, sizeBytes: item.size, modifiedAtMs: item.lastModified.getTime() };
       }
     } catch (error) {
       throw unavailable(error);
@@ -99,9 +106,11 @@ export class S3BlobStore implements BlobStore {
     }
   }
 
-  private async stat(digest: Digest): Promise<BlobInfo | undefined> {
-    const found = await orMissing(() => this.client.statObject(this.options.bucket, keyOf(digest)));
-    return found === undefined ? undefined : { digest, sizeBytes: found.size };
+  private async stat(key: BlobKey): Promise<BlobInfo | undefined> {
+    const found = await orMissing(() => this.client.statObject(this.options.bucket, prefix + key));
+    return found === undefined
+      ? undefined
+      : { key, sizeBytes: found.size, modifiedAtMs: found.lastModified.getTime() };
   }
 
   /** Looked at once per process: an operator may also make the bucket beforehand and give no right to make one. */
@@ -119,7 +128,7 @@ export class S3BlobStore implements BlobStore {
     this.bucketIsThere = true;
   }
 
-  /** Every request here may be repeated: what is stored under a digest is always the same. */
+  /** Every request here may be repeated: what is stored under a key is always the same. */
   private async retry<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -132,9 +141,14 @@ export class S3BlobStore implements BlobStore {
   }
 }
 
-function keyOf(digest: Digest): string {
-  const hex = digest.slice('sha256:'.length);
-  return `${prefix}${hex.slice(0, 2)}/${hex}`;
+interface ListedObject {
+  readonly name?: string;
+  readonly size: number;
+  readonly lastModified: Date;
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 async function orMissing<T>(look: () => Promise<T>): Promise<T | undefined> {

@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { openLedger, sealLedger } from '../ledger/ledger.js';
 import { ChangeSignal } from './change-signal.js';
+import { GroupCommit, type GroupedWork } from './group-commit.js';
 import { AuditRow, ChangeRow, FeedRow } from './ledger.entity.js';
 import { FirstTables1763600000000 } from './migrations/1763600000000-first-tables.js';
 import { Rights1763700001000 } from './migrations/1763700001000-rights.js';
 import { Publishing1763700002000 } from './migrations/1763700002000-publishing.js';
 import { Ledger1763700003000 } from './migrations/1763700003000-ledger.js';
+import { Webhooks1763700003100 } from './migrations/1763700003100-webhooks.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
 import {
@@ -21,6 +23,7 @@ import { BlobRow, IdempotencyRow } from './record.entity.js';
 import { PublishTokenRow, TrustPolicyRow, UsedTokenRow } from './rights.entity.js';
 import { ServiceRow, ServiceVersionRow } from './service.entity.js';
 import { onStorage } from './storage-fault.js';
+import { DeliveryRow, LeaseRow, WebhookRow } from './webhook.entity.js';
 
 const entities = [
   NamespaceRow,
@@ -37,6 +40,9 @@ const entities = [
   AuditRow,
   ChangeRow,
   FeedRow,
+  WebhookRow,
+  DeliveryRow,
+  LeaseRow,
   IdempotencyRow,
   PublishTokenRow,
   TrustPolicyRow,
@@ -47,6 +53,7 @@ const migrations = [
   Rights1763700001000,
   Publishing1763700002000,
   Ledger1763700003000,
+  Webhooks1763700003100,
 ];
 
 export interface DatabaseOptions {
@@ -63,7 +70,7 @@ export interface DatabaseOptions {
  * committed. TypeORM would otherwise run the queries of all requests inside whatever transaction is open.
  */
 export class Database {
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly groups = new GroupCommit((works) => this.writeGroup(works));
   /** Fires after each commit of this process that readers of the change feed have something new by. */
   readonly changes = new ChangeSignal();
 
@@ -101,24 +108,29 @@ export class Database {
   /**
    * Runs `work` as one transaction: it all becomes visible at once and durable, or not at all.
    *
-   * @param topic transactions of one topic never overlap, also among several catalogs on one PostgreSQL, so that
+   * On SQLite, works that wait at the same time share one commit; one that fails takes back only its own part.
+   *
+   * @param topics transactions of one topic never overlap, also among several catalogs on one PostgreSQL, so that
    *   `work` may look first and insert then
    * @throws Problem `storage-unavailable` where the database fails; whatever `work` throws
    */
-  async write<T>(topic: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    if (this.kind === 'postgres') {
-      return this.told(
-        await onStorage(() =>
-          this.writer.transaction(async (manager) => {
-            await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [topic]);
-            return await inLedger(manager, work, true);
-          }),
-        ),
-      );
+  async write<T>(
+    topics: string | readonly string[],
+    work: (manager: EntityManager) => Promise<T>,
+  ): Promise<T> {
+    if (this.kind !== 'postgres') {
+      const written = await this.groups.run((manager) => inLedger(manager, work, false));
+      return this.told(written as Written<T>);
     }
-    const turn = this.last.then(() => onStorage(() => this.writeAlone(work)));
-    this.last = turn.catch(() => undefined);
-    return this.told(await turn);
+    const written = await onStorage(() =>
+      this.writer.transaction(async (manager) => {
+        // In one order for all, or two could wait for each other.
+        for (const topic of [...new Set([topics].flat())].toSorted())
+          await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [topic]);
+        return await inLedger(manager, work, true);
+      }),
+    );
+    return this.told(written);
   }
 
   /** PostgreSQL only: calls `onMessage` whenever a channel is told something. */
@@ -133,7 +145,7 @@ export class Database {
 
   /** Waits for the write under way. Safe to call twice. */
   async close(): Promise<void> {
-    await this.last;
+    await this.groups.idle();
     for (const source of new Set([this.reader, this.writer]))
       if (source.isInitialized) await source.destroy();
   }
@@ -143,19 +155,34 @@ export class Database {
     return result;
   }
 
-  private async writeAlone<T>(work: (manager: EntityManager) => Promise<T>): Promise<Written<T>> {
+  private async writeGroup(works: Iterable<GroupedWork>): Promise<void> {
     const runner = this.writer.createQueryRunner();
-    await runner.startTransaction();
+    await onStorage(() => runner.startTransaction());
     try {
-      const written = await inLedger(runner.manager, work, false);
-      await runner.commitTransaction();
-      return written;
+      for (const work of works) await this.writePart(runner, work);
+      await onStorage(() => runner.commitTransaction());
     } catch (error) {
       await rollBack(runner);
       throw error;
     } finally {
       await runner.release();
     }
+  }
+
+  /** A work that fails is taken back alone, unless the database has taken back everything. */
+  private async writePart(runner: QueryRunner, work: GroupedWork): Promise<void> {
+    await runner.query('SAVEPOINT work');
+    try {
+      work.done(await onStorage(() => work.run(runner.manager)));
+    } catch (error) {
+      work.fail(error);
+      try {
+        await runner.query('ROLLBACK TO work');
+      } catch {
+        throw error;
+      }
+    }
+    await runner.query('RELEASE work');
   }
 }
 

@@ -73,6 +73,10 @@ export class VersionRow {
   @Column('text')
   files!: string;
 
+  /** JSON list of what the static look at main warned of. */
+  @Column('text', { default: '[]' })
+  warnings!: string;
+
   /** JSON of `VersionFacts`: what resolution needs, so that it need not read manifests. */
   @Column('text')
   facts!: string;

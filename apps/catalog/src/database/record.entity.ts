@@ -1,5 +1,5 @@
 import type { Digest } from '@proxylet/contract';
-import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** An artifact that was durable in the blob store before this row came. */
 @Entity('blob')
@@ -12,29 +12,20 @@ export class BlobRow {
 
   @Column('text', { name: 'stored_at' })
   storedAt!: string;
-}
 
-/** Append-only; every mutation writes one in its own transaction. */
-@Entity('audit')
-export class AuditRow {
-  @PrimaryGeneratedColumn('increment', { type: 'bigint' })
-  seq!: string;
+  /** Where its bytes lie in the store; null: by its digest alone, as before keys had generations. */
+  @Column('text', { name: 'storage_key', nullable: true })
+  storageKey!: string | null;
 
-  @Column('text')
-  at!: string;
+  /** `deleting`: nothing refers to it and its bytes may be gone; the row stays until no put can still mean them. */
+  @Column('text', { default: 'live' })
+  state!: 'live' | 'deleting';
 
-  @Column('text')
-  actor!: string;
+  @Column('text', { name: 'lease_until', nullable: true })
+  leaseUntil!: string | null;
 
-  @Column('text')
-  action!: string;
-
-  @Column('text')
-  target!: string;
-
-  /** JSON of what is worth knowing besides; never a secret. */
-  @Column('text')
-  detail!: string;
+  @Column('text', { name: 'last_ref_at', default: '' })
+  lastRefAt!: string;
 }
 
 /** Answers given under an `Idempotency-Key`, by caller. */

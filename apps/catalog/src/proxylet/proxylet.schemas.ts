@@ -1,4 +1,12 @@
-import { digestSchema, manifestSchema, nameSchema, versionSchema, versionStates } from '@proxylet/contract';
+import {
+  digestSchema,
+  manifestSchema,
+  nameSchema,
+  severities,
+  versionSchema,
+  versionStates,
+  visibilities,
+} from '@proxylet/contract';
 import { z } from 'zod';
 
 /** Answers of the proxylet routes, for their description and for the types of what makes them. */
@@ -7,7 +15,16 @@ const stateParts = {
   state: z.enum(versionStates),
   /** The publisher's words of the last change of state. */
   stateReason: z.string().optional(),
+  severity: z.enum(severities).optional(),
 };
+
+/** Something in main that may not work in the sandbox; line and column from 1. */
+export const warningSchema = z.object({
+  rule: z.enum(['missing-api', 'dynamic-import']),
+  detail: z.string(),
+  line: z.int(),
+  column: z.int(),
+});
 
 export const versionItemSchema = z.object({
   version: versionSchema,
@@ -26,6 +43,7 @@ export const versionSchemaFull = versionItemSchema.extend({
   hasReadme: z.boolean(),
   manifest: manifestSchema,
   files: z.array(z.object({ path: z.string(), sizeBytes: z.int(), sha256: z.string() })),
+  warnings: z.array(warningSchema),
 });
 export type VersionView = z.output<typeof versionSchemaFull>;
 
@@ -44,6 +62,7 @@ export const proxyletItemSchema = z.object({
 export type ProxyletItem = z.output<typeof proxyletItemSchema>;
 
 export const proxyletSchema = proxyletItemSchema.extend({
+  visibility: z.enum(visibilities),
   createdAt: z.iso.datetime(),
   shown: versionItemSchema,
   /** Channel → version. */
@@ -56,6 +75,7 @@ export const publishedSchema = z.object({
   version: versionSchema,
   digest: digestSchema,
   sizeBytes: z.int(),
+  warnings: z.array(warningSchema),
   /** True where every check passed and nothing was stored. */
   dryRun: z.boolean(),
 });
@@ -68,11 +88,5 @@ export const channelSchema = z.object({
   history: z.array(z.object({ version: versionSchema, actor: z.string(), at: z.iso.datetime() })),
 });
 export type ChannelView = z.output<typeof channelSchema>;
-
-export const stateBody = z.strictObject({
-  state: z.enum(versionStates),
-  reason: z.string().trim().min(1, 'must say why').max(1000),
-});
-export type StateChange = z.output<typeof stateBody>;
 
 export const channelBody = z.strictObject({ version: versionSchema });

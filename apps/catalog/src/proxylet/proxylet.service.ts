@@ -1,22 +1,19 @@
 import { Inject } from '@nestjs/common';
-import type { Principal } from '@proxylet/auth';
-import { formatName, type Page, parseName, Problem, type QualifiedName } from '@proxylet/contract';
-import { assertIfMatch, decodeCursor, encodeCursor, etagOf } from '@proxylet/nest';
+import { formatName, type Page, parseName, Problem } from '@proxylet/contract';
+import { decodeCursor, encodeCursor, etagOf } from '@proxylet/nest';
 import { z } from 'zod';
-import { writeAudit } from '../audit.js';
-import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
-import { ChannelRow, VersionRow, VersionStateRow } from '../database/proxylet.entity.js';
-import { NamespaceService } from '../namespace/namespace.service.js';
-import type { ProxyletView, StateChange, VersionItem, VersionView } from './proxylet.schemas.js';
+import { ChannelRow, VersionRow } from '../database/proxylet.entity.js';
+import { assertNotHeld } from '../rights/held.js';
+import type { ReadRights } from '../rights/read-rights.js';
+import type { ProxyletView, VersionItem, VersionView } from './proxylet.schemas.js';
 import { parseFacts } from './version-facts.js';
 import {
   type CurrentVersion,
   manyCurrent,
-  needProxylet,
-  needVersion,
   oneCurrent,
-  refreshProxylet,
+  readProxylet,
+  readVersion,
   slimVersionsOf,
 } from './version-queries.js';
 
@@ -30,16 +27,12 @@ const versionsCursor = z.strictObject({ below: z.string() });
 
 /** What the catalog knows of one proxylet and its versions. */
 export class ProxyletService {
-  constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(NamespaceService) private readonly namespaces: NamespaceService,
-    @Inject(Clock) private readonly clock: Clock,
-  ) {}
+  constructor(@Inject(Database) private readonly database: Database) {}
 
   /** @throws Problem `not-found` */
-  async get(name: string): Promise<Tagged<ProxyletView>> {
+  async get(name: string, reader: ReadRights): Promise<Tagged<ProxyletView>> {
     const manager = this.database.read;
-    const proxylet = await needProxylet(manager, parseName(name));
+    const proxylet = await readProxylet(manager, reader, parseName(name));
     const { latestVersionId, shownVersionId } = proxylet;
     const shown = await oneCurrent(
       slimVersionsOf(manager, proxylet.id).andWhere('v.id = :shownVersionId', { shownVersionId }),
@@ -55,6 +48,7 @@ export class ProxyletService {
       version: shown.version,
       runtime,
       capabilities: [...capabilities],
+      visibility: proxylet.visibility,
       createdAt: proxylet.createdAt,
       shown: itemOf(shown),
       channels: await this.channels(proxylet.id),
@@ -63,9 +57,14 @@ export class ProxyletService {
   }
 
   /** Highest first. @throws Problem `not-found`, `invalid-request` for a foreign cursor */
-  async versions(name: string, limit: number, cursor: string | undefined): Promise<Page<VersionItem>> {
+  async versions(
+    name: string,
+    limit: number,
+    cursor: string | undefined,
+    reader: ReadRights,
+  ): Promise<Page<VersionItem>> {
     const manager = this.database.read;
-    const proxylet = await needProxylet(manager, parseName(name));
+    const proxylet = await readProxylet(manager, reader, parseName(name));
     const query = slimVersionsOf(manager, proxylet.id)
       .orderBy('v.precedence', 'DESC')
       .limit(limit + 1);
@@ -79,45 +78,17 @@ export class ProxyletService {
   }
 
   /** @throws Problem `not-found` */
-  async version(name: string, version: string): Promise<Tagged<VersionView>> {
-    const row = await needVersion(this.database.read, parseName(name), version);
+  async version(name: string, version: string, reader: ReadRights): Promise<Tagged<VersionView>> {
+    const row = await readVersion(this.database.read, reader, parseName(name), version);
     return { view: viewOf(name, row), etag: etagOfVersion(row) };
   }
 
   /** @throws Problem `not-found`, also where the version has no README */
-  async readme(name: string, version: string): Promise<Tagged<string>> {
-    const row = await needVersion(this.database.read, parseName(name), version);
+  async readme(name: string, version: string, reader: ReadRights): Promise<Tagged<string>> {
+    const row = await readVersion(this.database.read, reader, parseName(name), version);
+    assertNotHeld(row.current, `${name} ${version}`);
     if (row.readme !== null) return { view: row.readme, etag: etagOf('readme', row.digest) };
     throw new Problem('not-found', `${name} ${version} has no README.`);
-  }
-
-  /**
-   * Deprecates, yanks or restores a version; `latest` follows in the same transaction.
-   *
-   * @throws Problem `not-found`, `insufficient-scope`, `forbidden`, `precondition-failed`
-   */
-  async changeState(
-    name: string,
-    version: string,
-    { state, reason }: StateChange,
-    ifMatch: string | undefined,
-    principal: Principal,
-  ): Promise<Tagged<VersionView>> {
-    const target: QualifiedName = parseName(name);
-    await this.namespaces.authorize(principal, 'catalog.manage-version', target.namespace);
-    await this.database.write(`proxylet ${name}`, async (manager) => {
-      const row = await needVersion(manager, target, version);
-      assertIfMatch(ifMatch, etagOfVersion(row));
-      const before = row.current.state;
-      if (before === state && row.current.reason === reason) return;
-      const at = this.clock.now();
-      const actor = principal.key;
-      await manager.insert(VersionStateRow, { versionId: row.id, state, reason, actor, at });
-      await refreshProxylet(manager, await needProxylet(manager, target));
-      const detail = { before, after: state, reason };
-      await writeAudit(manager, { at, actor, action: 'version.state', target: `${name}@${version}`, detail });
-    });
-    return await this.version(name, version);
   }
 
   private async channels(proxyletId: number): Promise<Record<string, string>> {
@@ -132,18 +103,19 @@ export class ProxyletService {
   }
 }
 
-function etagOfVersion(row: CurrentVersion): string {
+export function etagOfVersion(row: CurrentVersion): string {
   return etagOf(row.digest, String(row.current.id));
 }
 
 export function itemOf({ version, digest, sizeBytes, publishedAt, current }: CurrentVersion): VersionItem {
-  const { state, reason } = current;
+  const { state, reason, severity } = current;
   return {
     version,
     digest,
     sizeBytes,
     state,
     ...(reason === '' ? {} : { stateReason: reason }),
+    ...(severity === null ? {} : { severity }),
     publishedAt,
   };
 }
@@ -157,5 +129,6 @@ function viewOf(name: string, row: CurrentVersion): VersionView {
     hasReadme: row.readme !== null,
     manifest: JSON.parse(row.manifest) as VersionView['manifest'],
     files: JSON.parse(row.files) as VersionView['files'],
+    warnings: JSON.parse(row.warnings) as VersionView['warnings'],
   };
 }

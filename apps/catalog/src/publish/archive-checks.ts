@@ -1,21 +1,7 @@
-import { type ExtractedMain, extractMain, type MainChecker } from '@proxylet/artifact';
-import { Problem } from '@proxylet/contract';
-import { onStorage } from '../database/storage-fault.js';
-import type { StagedArchive } from './staging.js';
+import { type Manifest, Problem } from '@proxylet/contract';
 
-/**
- * Every check a new version must pass, none of which writes anything.
- *
- * @throws Problem `archive-*`, `manifest-*`, `main-*`
- */
-export async function checkArchive(
-  { file }: StagedArchive,
-  name: string,
-  version: string,
-  checker: MainChecker,
-): Promise<ExtractedMain> {
-  const archive = await onStorage(() => extractMain(file));
-  const { manifest } = archive;
+/** @throws Problem `manifest-mismatch`, `manifest-invalid` for a proxylet that depends on itself */
+export function assertAddress(manifest: Manifest, name: string, version: string): void {
   if (manifest.name !== name || manifest.version !== version) {
     const asked = `${name} ${version}`;
     throw new Problem(
@@ -34,6 +20,4 @@ export async function checkArchive(
       errors: [{ pointer: '/dependencies', detail: `must not name ${name} itself` }],
     });
   }
-  await checker.check(archive.main, manifest.main);
-  return archive;
 }

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Problem } from '@proxylet/contract';
-import { type EntityManager, LessThan } from 'typeorm';
-import { IdempotencyRow } from '../database/record.entity.js';
+import type { EntityManager } from 'typeorm';
+import { findAnswer, insertAnswer } from './publish-sql.js';
 
-const keepMs = 24 * 60 * 60 * 1000;
 const keyForm = /^[\x21-\x7e]{1,255}$/;
 
 /** What an `Idempotency-Key` stands for: one caller's one request. */
@@ -39,8 +38,8 @@ export async function wasAnswered(
 ): Promise<boolean> {
   if (request === undefined) return false;
   const { principal, key, fingerprint } = request;
-  const row = await manager.findOneBy(IdempotencyRow, { principal, key });
-  if (row === null) return false;
+  const [row] = await findAnswer(manager, [principal, key]);
+  if (row === undefined) return false;
   if (row.fingerprint === fingerprint) return true;
   throw new Problem(
     'idempotency-key-reused',
@@ -48,21 +47,13 @@ export async function wasAnswered(
   );
 }
 
-/** Notes an answer inside the transaction of what it tells; forgets those older than a day. */
+/** Notes an answer inside the transaction of what it tells. The clean-up forgets it after a day. */
 export async function noteAnswer(
   manager: EntityManager,
   request: IdempotentRequest | undefined,
   at: string,
 ): Promise<void> {
   if (request === undefined) return;
-  const oldest = new Date(Date.parse(at) - keepMs).toISOString();
-  await manager.delete(IdempotencyRow, { createdAt: LessThan(oldest) });
-  // Ignored where a request at another catalog was faster with the same key: it is about another proxylet.
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(IdempotencyRow)
-    .values({ ...request, createdAt: at })
-    .orIgnore()
-    .execute();
+  const { principal, key, fingerprint } = request;
+  await insertAnswer(manager, [principal, key, fingerprint, at]);
 }

@@ -4,16 +4,27 @@ import type { Principal } from '@proxylet/auth';
 import { Body, CurrentPrincipal, Endpoint, Params, Query, queryFlag } from '@proxylet/nest';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { nameOf, versionOf, versionParams } from '../http/params.js';
+import { channelOf, nameOf, versionOf, versionParams } from '../http/params.js';
 import { type Published, publishedSchema } from '../proxylet/proxylet.schemas.js';
+import { bodyBytes } from './body.js';
 import { expectedDigest } from './content-digest.js';
+import { Intake } from './intake.js';
 import { PublishService } from './publish.service.js';
 
-const publishQuery = z.strictObject({ 'dry-run': queryFlag });
+const publishQuery = z.strictObject({
+  'dry-run': queryFlag,
+  channel: z
+    .string()
+    .optional()
+    .meta({ description: 'Channel to lead to a version that is new', example: 'next' }),
+});
 
 @Controller('v1/proxylets')
 export class PublishController {
-  constructor(@Inject(PublishService) private readonly publisher: PublishService) {}
+  constructor(
+    @Inject(PublishService) private readonly publisher: PublishService,
+    @Inject(Intake) private readonly intake: Intake,
+  ) {}
 
   @Endpoint('PUT :ns/:name/versions/:v', {
     summary: 'Publish a version: the archive is the body',
@@ -42,6 +53,7 @@ export class PublishController {
       'manifest-mismatch',
       'main-missing',
       'main-invalid',
+      'quota-exceeded',
       'storage-unavailable',
     ],
     scopes: ['catalog:publish'],
@@ -55,10 +67,11 @@ export class PublishController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Published> {
     const isDryRun = query['dry-run'];
+    const { channel } = query;
     const { isNew, ...published } = await this.publisher.publish({
       name: nameOf(params),
       version: versionOf(params),
-      body,
+      bytes: bodyBytes(body, headers['content-length'], this.intake.limits.packedBytes),
       expected: expectedDigest({
         contentDigest: headers['content-digest'],
         reprDigest: headers['repr-digest'],
@@ -66,11 +79,12 @@ export class PublishController {
       }),
       idempotencyKey: headers['idempotency-key'],
       isDryRun,
+      channel: channel === undefined ? undefined : channelOf({ ...params, channel }),
       principal,
     });
     const { name, version, digest } = published;
     reply.status(isNew ? 201 : 200).header('etag', `"${digest}"`);
     if (!isDryRun) reply.header('location', `/v1/proxylets/${name}/versions/${encodeURIComponent(version)}`);
-    return { ...published, dryRun: isDryRun };
+    return { ...published, warnings: [...published.warnings], dryRun: isDryRun };
   }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
@@ -38,6 +38,7 @@ describe('publishing', () => {
       version: '1.0.0',
       digest: digestOf(bytes),
       sizeBytes: bytes.length,
+      warnings: [],
       dryRun: false,
     });
     expect((await paula.get(route('acme/first'))).body).toMatchObject({
@@ -52,7 +53,7 @@ describe('publishing', () => {
     const first = archiveOf({ name: 'acme/same' });
     expect((await paula.send(route('acme/same'), first)).status).toBe(201);
     expect((await paula.send(route('acme/same'), first)).status).toBe(200);
-    const other = await paula.publish({ name: 'acme/same', main: 'export default {}; // other' });
+    const other = await paula.publish({ name: 'acme/same', main: 'export default { fetch() {} }; // other' });
     expect(other.status).toBe(409);
     expect(other.body).toMatchObject({ code: 'version-exists', digest: digestOf(first) });
     expect((await paula.get(route('acme/same'))).body).toMatchObject({ digest: digestOf(first) });
@@ -154,6 +155,38 @@ describe('publishing', () => {
     expect(await leftovers()).toEqual([]);
   });
 
+  it('moves a channel in the same transaction, if the version is new', async () => {
+    const first = archiveOf({ name: 'acme/chan' });
+    expect((await paula.send(`${route('acme/chan')}?channel=next`, first)).status).toBe(201);
+    const second = archiveOf({ name: 'acme/chan', version: '1.1.0-beta.1' });
+    const to = `${route('acme/chan', '1.1.0-beta.1')}?channel=next`;
+    expect((await paula.send(`${to}&dry-run=true`, second)).status).toBe(200);
+    expect((await paula.get('/v1/proxylets/acme/chan/channels/next')).body.version).toBe('1.0.0');
+    expect((await paula.send(to, second)).status).toBe(201);
+    expect((await paula.send(`${route('acme/chan')}?channel=next`, first)).status).toBe(200);
+    const { body } = await paula.get('/v1/proxylets/acme/chan/channels/next');
+    expect(body.version).toBe('1.1.0-beta.1');
+    expect(body.history.map(({ version }: { version: string }) => version)).toEqual([
+      '1.1.0-beta.1',
+      '1.0.0',
+    ]);
+    expect((await paula.send(to.replace('next', 'latest'), second)).body.code).toBe('invalid-name');
+  });
+
+  it('tells of what the sandbox lacks, at once and in the version', async () => {
+    const main = 'export default { fetch() { return new Response(process.env.HOME); } };';
+    const warning = {
+      rule: 'missing-api',
+      detail: 'process is of Node.js; the sandbox has web APIs only.',
+      line: 1,
+      column: 48,
+    };
+    const answer = await paula.publish({ name: 'acme/warned', main });
+    expect(answer.status).toBe(201);
+    expect(answer.body.warnings).toEqual([warning]);
+    expect((await paula.get(route('acme/warned'))).body.warnings).toEqual([warning]);
+  });
+
   it('refuses names and versions that are none', async () => {
     const bytes = archiveOf({ name: 'acme/x' });
     expect((await paula.send('/v1/proxylets/acme/Bad_Name/versions/1.0.0', bytes)).body).toMatchObject({
@@ -166,7 +199,7 @@ describe('publishing', () => {
 
   it('leaves nothing of an upload that is cut off', async () => {
     const token = await catalog.issuer.token({ subject: 'paula' });
-    const bytes = archiveOf({ name: 'acme/cut', readme: 'x'.repeat(100_000) });
+    const bytes = archiveOf({ name: 'acme/cut', readme: randomBytes(400_000).toString('hex') });
     const upload = httpRequest(`${catalog.url}${route('acme/cut')}`, {
       method: 'PUT',
       headers: {
@@ -176,7 +209,7 @@ describe('publishing', () => {
       },
     });
     upload.on('error', () => undefined);
-    upload.write(bytes.subarray(0, 100));
+    upload.write(bytes.subarray(0, 300_000));
     await vi.waitFor(async () => {
       expect(await leftovers()).toHaveLength(1);
     });
@@ -190,7 +223,9 @@ describe('publishing', () => {
 
   it('gives one of two different uploads at once the number, and the other 409', async () => {
     const answers = await Promise.all(
-      [1, 2, 3, 4].map((n) => paula.publish({ name: 'acme/race', main: `export default ${n};` })),
+      [1, 2, 3, 4].map((n) =>
+        paula.publish({ name: 'acme/race', main: `export default { fetch() {} }; // ${n}` }),
+      ),
     );
     expect(answers.map(({ status }) => status).toSorted(ascending)).toEqual([201, 409, 409, 409]);
     const winner = answers.find(({ status }) => status === 201);
