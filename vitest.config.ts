@@ -1,5 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+/** Specs of the catalog that choose their databases and stores themselves, or need none. */
+const oneBackendOnly = [
+  'apps/catalog/src/{crash,start}.int-spec.ts',
+  'apps/catalog/src/blob/blob-store.int-spec.ts',
+  'apps/catalog/src/database/database.int-spec.ts',
+  'apps/catalog/src/ledger/audit.int-spec.ts',
+  'apps/catalog/src/operate/*.int-spec.ts',
+];
+
 /**
  * One configuration for every level of test; `scripts/run.mjs test` builds first, so that a spec meets the
  * other packages through their built entry points and processes under test run what ships.
@@ -21,7 +30,21 @@ export default defineConfig({
           include: ['{libs,apps}/*/src/**/*.int-spec.ts', 'test/**/*.{int,e2e,hostile}-spec.ts'],
           testTimeout: 60_000,
           hookTimeout: 180_000,
+          globalSetup: ['test/support/test-servers.setup.ts'],
           // Two cores: one file at a time keeps timings of limits honest.
+          fileParallelism: false,
+        },
+      },
+      {
+        // The catalog's API once more, as a site with several replicas runs it.
+        test: {
+          name: 'scaled',
+          include: ['apps/catalog/src/**/*.int-spec.ts'],
+          exclude: oneBackendOnly,
+          env: { PROXYLET_TEST_BACKEND: 'postgres-s3' },
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+          globalSetup: ['test/support/test-servers.setup.ts'],
           fileParallelism: false,
         },
       },

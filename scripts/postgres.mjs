@@ -11,11 +11,11 @@ import { execFile } from 'node:child_process';
 import {
   chownSync,
   existsSync,
-  globSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,6 +56,11 @@ async function makeCluster({ bin, options, user }, last, flags) {
   return { port: await freePort(), folder, leases: last?.leases ?? [] };
 }
 
+function clean(server) {
+  const { folder } = server.state;
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+}
+
 function urlOf({ port }) {
   return `postgres://test@127.0.0.1:${port}/postgres`;
 }
@@ -73,20 +78,22 @@ async function isReady({ bin, options }, { port, folder }) {
 /** Where the programs are, and how to run them: they refuse root. */
 async function findPrograms() {
   const user = commonUser();
-  const installed = newest('/usr/lib/postgresql/*/bin/initdb');
-  if (installed !== undefined) return { bin: dirname(installed), user, options: { ...user } };
+  const installed = newest('/usr/lib/postgresql');
+  if (installed !== undefined) return { bin: installed, user, options: { ...user } };
   const sys = join(programsHome(user), 'sys');
   await unpackPackages(sys, ['postgresql']);
-  const unpacked = newest(join(sys, 'usr/lib/postgresql/*/bin/initdb'));
+  const unpacked = newest(join(sys, 'usr/lib/postgresql'));
   if (unpacked === undefined) throw new Error('the package postgresql holds no server');
   const env = { ...process.env, LD_LIBRARY_PATH: join(sys, 'usr/lib', triple) };
-  return { bin: dirname(unpacked), user, options: { ...user, env } };
+  return { bin: unpacked, user, options: { ...user, env } };
 }
 
-function newest(pattern) {
-  return globSync(pattern)
-    .toSorted((a, b) => a.localeCompare(b, undefined, { numeric: true }))
-    .at(-1);
+/** Programs of the newest version below a folder that has one folder for each. */
+function newest(folder) {
+  if (!existsSync(folder)) return undefined;
+  const versions = readdirSync(folder).filter((name) => existsSync(join(folder, name, 'bin/initdb')));
+  const [version] = versions.toSorted((a, b) => Number(b) - Number(a));
+  return version === undefined ? undefined : join(folder, version, 'bin');
 }
 
 function commonUser() {
@@ -114,4 +121,4 @@ function isOpenToAll(path) {
   }
 }
 
-await serverCommand({ name: 'postgres', variable: 'PROXYLET_TEST_POSTGRES_URL', start });
+await serverCommand({ name: 'postgres', variable: 'PROXYLET_TEST_POSTGRES_URL', start, clean });

@@ -14,8 +14,9 @@ import { SharedServer } from './shared-server.mjs';
  * With `--home` it is a server of one's own, with data that `stop` leaves there.
  *
  * @param start gets the `SharedServer` and makes it run; gives its address
+ * @param clean after the end of a shared one: removes what need not stay
  */
-export async function serverCommand({ name, variable, start }) {
+export async function serverCommand({ name, variable, start, clean = () => undefined }) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     args: splitAtRun(process.argv.slice(2)).own,
@@ -24,19 +25,20 @@ export async function serverCommand({ name, variable, start }) {
   const stateDir = process.env.PROXYLET_STATE_DIR || join(root, 'var');
   const server = new SharedServer(values.home ?? join(stateDir, name));
   const isOwn = values.home !== undefined;
+  const stop = (who) => stopFor(server, who, values.signal, isOwn ? () => undefined : clean);
   const user = values.for === undefined ? 'kept' : Number(values.for);
   const { command } = splitAtRun(process.argv.slice(2));
   try {
     if (positionals[0] === 'start') {
       process.stdout.write(`${await startFor(server, user, start, isOwn)}\n`);
     } else if (positionals[0] === 'stop') {
-      await stopFor(server, user, values.signal);
+      await stop(user);
     } else if (positionals[0] === 'run' && command.length > 0) {
       const address = await startFor(server, process.pid, start, isOwn);
       try {
         process.exitCode = await run(command, { ...process.env, [variable]: address });
       } finally {
-        await stopFor(server, process.pid);
+        await stop(process.pid);
       }
     } else {
       throw new Error(`usage: node scripts/${name}.mjs start | stop | run <command> [argument …]`);
@@ -55,9 +57,11 @@ async function startFor(server, user, start, isOwn) {
   });
 }
 
-async function stopFor(server, user, signal) {
+async function stopFor(server, user, signal, clean) {
   await server.alone(async () => {
-    if (server.release(user)) await server.end(signal);
+    if (!server.release(user)) return;
+    await server.end(signal);
+    clean(server);
   });
 }
 

@@ -9,3 +9,24 @@ export function bareEnvironment(environment: NodeJS.ProcessEnv = process.env): R
     }),
   );
 }
+
+/** What the test run tells its tests. */
+export interface TestEnvironment {
+  /** Process that the run begins and ends with: what is started for the run is started for it. */
+  readonly runPid: string;
+  /** Nothing may be left out. */
+  readonly isCi: boolean;
+  /** Addresses of servers that somebody else started. */
+  readonly given: Readonly<Record<'postgres' | 'rgw', string | undefined>>;
+}
+
+export function testEnvironment(environment: NodeJS.ProcessEnv = process.env): TestEnvironment {
+  return {
+    runPid: environment['PROXYLET_TEST_RUN'] ?? String(process.pid),
+    isCi: environment['CI'] === 'true',
+    given: {
+      postgres: environment['PROXYLET_TEST_POSTGRES_URL'] || undefined,
+      rgw: environment['PROXYLET_TEST_S3_ENDPOINT'] || undefined,
+    },
+  };
+}

@@ -6,6 +6,7 @@ import supertest from 'supertest';
 // The built catalog: what is tested is what ships.
 import { CatalogModule, catalogFolder, catalogSettings } from '../../dist/index.js';
 import { archiveOf, type ArchiveWishes } from './archives.js';
+import { backendOf } from './backend.js';
 import { startIssuer, type TestIssuer, type TokenWishes } from './issuer.js';
 
 export type Answer = supertest.Response;
@@ -42,12 +43,14 @@ export async function startCatalog(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<CatalogUnderTest> {
   const stateDir = await mkdtemp(join(tmpdir(), 'catalog-'));
+  const backend = await backendOf(environment);
   const issuer = await startIssuer();
   const config = loadConfig(catalogSettings, {
     PROXYLET_STATE_DIR: stateDir,
     PROXYLET_CATALOG_PORT: '0',
     PROXYLET_LOG_LEVEL: 'silent',
     PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: issuer.url, algs: ['ES256'] }]),
+    ...backend.settings,
     ...environment,
   });
   const folder = catalogFolder(config);
@@ -70,6 +73,7 @@ export async function startCatalog(
     [Symbol.asyncDispose]: async () => {
       await app.close();
       await issuer[Symbol.asyncDispose]();
+      await backend[Symbol.asyncDispose]();
       await rm(stateDir, { recursive: true, force: true });
     },
   };
