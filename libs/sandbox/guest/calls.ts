@@ -1,14 +1,20 @@
 import { createSignal, fireSignal, type AbortSignal } from './abort.js';
+import type { Activity } from './current.js';
 import { DOMException } from './dom-exception.js';
 import { guestCaps, host } from './host.js';
+import { releaseOps } from './ops.js';
 import { cap } from './text.js';
+import { releaseTimers } from './timers.js';
 
 /** One call of the handler, from its arrival until the response and every `waitUntil` are done. */
-export class Call {
+export class Call implements Activity {
   #signal: AbortSignal | undefined;
   /** Promises of `waitUntil`, and the response itself, still open. */
   openWork = 1;
   isAborted = false;
+  isOver = false;
+  timers: Set<number> | undefined;
+  ops: Set<number> | undefined;
   /** Bytes of a streaming response that may be sent now. */
   responseCredit = 0;
   onCredit: (() => void) | undefined;
@@ -36,6 +42,7 @@ export class Call {
     if (this.#signal !== undefined) fireSignal(this.#signal, new DOMException(reason, 'AbortError'));
     this.requestBody?.abort(reason);
     this.onCredit?.();
+    this.release();
   }
 
   /**
@@ -47,9 +54,17 @@ export class Call {
   finishWork(tellsHost: boolean): boolean {
     this.openWork -= 1;
     if (this.openWork > 0) return false;
-    calls.delete(this.id);
+    if (this.isOver) return false;
+    this.release();
     if (tellsHost) host().settled(this.id);
     return true;
+  }
+
+  private release(): void {
+    this.isOver = true;
+    calls.delete(this.id);
+    releaseTimers(this);
+    releaseOps(this);
   }
 
   log(level: string, text: string): void {

@@ -1,4 +1,4 @@
-import { type Activity, activeCall, enterAs } from './current.js';
+import { type Activity, enterAs, owningCall } from './current.js';
 import { DOMException } from './dom-exception.js';
 import { guestCaps, host } from './host.js';
 
@@ -10,7 +10,7 @@ export interface OpResult {
 }
 
 interface PendingOp {
-  readonly call: Activity | undefined;
+  readonly call: Activity;
   readonly resolve: (result: OpResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -27,7 +27,7 @@ export interface StartedOp {
 }
 
 const pending = new Map<number, PendingOp>();
-const sinks = new Map<number, { readonly call: Activity | undefined; readonly sink: OpSink }>();
+const sinks = new Map<number, { readonly call: Activity; readonly sink: OpSink }>();
 let lastId = 0;
 
 /** Asks the engine for something; the promise settles in an entry of its own, under its own time limit. */
@@ -35,10 +35,13 @@ export function startOp(kind: string, text: string, bytes?: Uint8Array): Started
   if (pending.size >= guestCaps.operations) {
     throw new DOMException(`at most ${guestCaps.operations} operations at once`, 'QuotaExceededError');
   }
+  const call = owningCall('an operation');
   lastId += 1;
   const id = lastId;
+  call.ops ??= new Set();
+  call.ops.add(id);
   const result = new Promise<OpResult>((resolve, reject) => {
-    pending.set(id, { call: activeCall(), resolve, reject });
+    pending.set(id, { call, resolve, reject });
   });
   host().op(id, kind, text, bytes === undefined ? undefined : exactBuffer(bytes));
   return { id, result };
@@ -55,14 +58,23 @@ export function cancelOp(id: number, reason: unknown): void {
   open?.sink.fail(reason);
 }
 
+/** The call is over: nobody hears of its operations any more. The host lets go of its own by itself. */
+export function releaseOps(call: Activity): void {
+  for (const id of call.ops ?? []) {
+    pending.delete(id);
+    sinks.delete(id);
+  }
+  call.ops = undefined;
+}
+
 export function attachSink(id: number, sink: OpSink): void {
-  sinks.set(id, { call: activeCall(), sink });
+  sinks.set(id, { call: owningCall('a stream'), sink });
 }
 
 /** Entries from outside. An id that is not pending belongs to a cancelled operation and is passed over. */
 export const opEntries = {
   result(id: number, text: string, bytes: ArrayBuffer | undefined, isStreaming: boolean): void {
-    const op = take(id);
+    const op = take(id, isStreaming);
     op?.resolve({ text, bytes: new Uint8Array(bytes ?? new ArrayBuffer(0)), isStreaming });
   },
   error(id: number, text: string): void {
@@ -70,12 +82,12 @@ export const opEntries = {
     const error = toError(text.slice(0, at), text.slice(at + 1));
     const open = sinks.get(id);
     if (open !== undefined) {
-      sinks.delete(id);
+      drop(id, open.call);
       enterAs(open.call);
       open.sink.fail(error);
       return;
     }
-    take(id)?.reject(error);
+    take(id, false)?.reject(error);
   },
   body(id: number, bytes: ArrayBuffer): void {
     const open = sinks.get(id);
@@ -86,16 +98,23 @@ export const opEntries = {
   end(id: number): void {
     const open = sinks.get(id);
     if (open === undefined) return;
-    sinks.delete(id);
+    drop(id, open.call);
     enterAs(open.call);
     open.sink.end();
   },
 };
 
-function take(id: number): PendingOp | undefined {
+function drop(id: number, call: Activity): void {
+  sinks.delete(id);
+  call.ops?.delete(id);
+}
+
+function take(id: number, isStreaming: boolean): PendingOp | undefined {
   const op = pending.get(id);
   pending.delete(id);
-  if (op !== undefined) enterAs(op.call);
+  if (op === undefined) return undefined;
+  if (!isStreaming) op.call.ops?.delete(id);
+  enterAs(op.call);
   return op;
 }
 

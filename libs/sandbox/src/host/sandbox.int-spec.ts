@@ -270,6 +270,54 @@ describe('a sandbox', () => {
     await expect(sut.host.warm(sut.guest(source))).rejects.toMatchObject({ code: 'proxylet-invalid' });
   });
 
+  it('ends with the call what the handler started, but for waitUntil', async () => {
+    const guest = sut.guest(`
+      let ticks = 0;
+      export default { async fetch(request, env, ctx) {
+        const { pathname } = new URL(request.url);
+        if (pathname === '/ticks') return new Response(String(ticks));
+        setInterval(() => { ticks += 1; }, 1);
+        void (async () => { for (;;) { await env.KV.get('k'); ticks += 1; } })();
+        if (pathname === '/late') ctx.waitUntil(new Promise((done) => setTimeout(done, 60)));
+        return new Response();
+      } };`);
+    const ticks = async (): Promise<number> =>
+      Number((await sut.call(guest, { url: 'http://engine.example/ticks' })).text);
+    await sut.call(guest);
+    const atOnce = await ticks();
+    expect(atOnce).toBeLessThan(3);
+    await new Promise((resume) => setTimeout(resume, 40));
+    expect(await ticks()).toBe(atOnce);
+
+    await sut.call(guest, { url: 'http://engine.example/late' });
+    await expect.poll(ticks).toBeGreaterThan(atOnce + 3);
+    await expect.poll(async () => (await ticks()) === (await ticks())).toBe(true);
+  });
+
+  it('refuses timers while the module starts', async () => {
+    const problem = await sut.problem(sut.guest('setTimeout(() => {}, 1); export default { fetch() {} }'));
+    expect(problem.detail).toContain('a timer belongs to a call');
+  });
+
+  it('stops what waits behind a caller that went away', async () => {
+    const guest = sut.guest(`
+      let ticks = 0;
+      export default { async fetch(request) {
+        if (new URL(request.url).pathname === '/ticks') return new Response(String(ticks));
+        for (;;) { await new Promise((resume) => setTimeout(resume, 1)); ticks += 1; }
+      } };`);
+    const ticks = async (): Promise<number> =>
+      Number((await sut.call(guest, { url: 'http://engine.example/ticks' })).text);
+    const caller = new AbortController();
+    const gone = sut.call(guest, { signal: caller.signal }).catch(() => undefined);
+    await expect.poll(ticks).toBeGreaterThan(2);
+    caller.abort();
+    await gone;
+    const after = await ticks();
+    await new Promise((resume) => setTimeout(resume, 40));
+    expect(await ticks()).toBe(after);
+  });
+
   it('lets a call go on when another promise rejects unhandled, and logs it', async () => {
     expect(await sut.text(`Promise.reject(new Error('stray')); return new Response('fine')`)).toBe('fine');
     await expect.poll(() => sut.logs.some(({ text }) => text.includes('stray'))).toBe(true);

@@ -11,6 +11,7 @@ export interface CellOutside {
   /** Marks who runs now, so that the engine knows the culprit when this process dies. */
   readonly mark: (key: number) => void;
   readonly callFailed: (callId: number, code: string, detail: string) => void;
+  readonly cancelOp: (wireId: number) => void;
   readonly log: (cell: Cell, callId: number, level: string, text: string) => void;
   readonly gone: (cell: Cell, reason: string) => void;
 }
@@ -18,6 +19,11 @@ export interface CellOutside {
 interface OpenCall {
   cpuNs: number;
   isAnswered: boolean;
+  /** Timers and operations that end with the call; made on first use. */
+  timers: Set<number> | undefined;
+  ops: Set<number> | undefined;
+  /** Ends what `waitUntil` keeps open for too long. */
+  lateTimer: NodeJS.Timeout | undefined;
 }
 
 /** Wall time an entry may take beyond its CPU budget: on a busy machine the guest gets the CPU it was promised. */
@@ -69,7 +75,13 @@ export class Cell {
   }
 
   call(id: number, head: string, body: ArrayBuffer | undefined, isStreaming: boolean): void {
-    this.calls.set(id, { cpuNs: 0, isAnswered: false });
+    this.calls.set(id, {
+      cpuNs: 0,
+      isAnswered: false,
+      timers: undefined,
+      ops: undefined,
+      lateTimer: undefined,
+    });
     try {
       this.start();
     } catch (error) {
@@ -82,8 +94,7 @@ export class Cell {
 
   /** Enters the isolate on behalf of a call; a call that is gone costs nothing. */
   enterFor(callId: number, kind: EntryKind, id: number, a?: unknown, b?: unknown, c?: unknown): void {
-    if (callId !== 0 && !this.calls.has(callId)) return;
-    this.enter(kind, callId, id, a, b, c);
+    if (this.calls.has(callId)) this.enter(kind, callId, id, a, b, c);
   }
 
   cancel(callId: number, reason: string): void {
@@ -91,7 +102,7 @@ export class Cell {
     if (call === undefined) return;
     call.isAnswered = true;
     this.enter(entry.cancel, callId, callId, reason);
-    this.calls.delete(callId);
+    this.settled(callId);
   }
 
   /** True when the answer may go out: once, and only for a call that is open. */
@@ -106,14 +117,45 @@ export class Cell {
     return this.calls.has(callId);
   }
 
+  /** The call is over, and with it whatever it started. */
   settled(callId: number): void {
+    const call = this.calls.get(callId);
+    if (call === undefined) return;
     this.calls.delete(callId);
+    clearTimeout(call.lateTimer);
+    for (const timerId of call.timers ?? []) this.clearTimer(timerId);
+    for (const wireId of call.ops ?? []) this.outside.cancelOp(wireId);
   }
 
+  /** The answer is out and work goes on under `waitUntil`: as long as a call may take, once more. */
+  limitLateWork(callId: number): void {
+    const call = this.calls.get(callId);
+    if (call === undefined) return;
+    call.lateTimer = setTimeout(() => this.cancel(callId, 'waitUntil took too long'), this.load.timeoutMs);
+  }
+
+  ownOp(callId: number, wireId: number): boolean {
+    const call = this.calls.get(callId);
+    if (call === undefined) return false;
+    call.ops ??= new Set();
+    call.ops.add(wireId);
+    return true;
+  }
+
+  endOp(callId: number, wireId: number): void {
+    this.calls.get(callId)?.ops?.delete(wireId);
+  }
+
+  /** A timer of a call that is over is never set: there would be nobody to pay for it. */
   setTimer(timerId: number, callId: number, delayMs: number): void {
+    const call = this.calls.get(callId);
+    if (call === undefined) return;
+    call.timers ??= new Set();
+    call.timers.add(timerId);
     const timer = setTimeout(() => {
       this.timers.delete(timerId);
-      this.enterFor(this.calls.has(callId) ? callId : 0, entry.timer, timerId);
+      call.timers?.delete(timerId);
+      this.enterFor(callId, entry.timer, timerId);
     }, delayMs);
     this.timers.set(timerId, timer);
   }
@@ -129,7 +171,8 @@ export class Cell {
     this.isDead = true;
     for (const timer of this.timers.values()) clearTimeout(timer);
     this.timers.clear();
-    for (const id of this.calls.keys()) {
+    for (const [id, { lateTimer }] of this.calls) {
+      clearTimeout(lateTimer);
       if (id === culprit || culprit === 0) this.outside.callFailed(id, code, detail);
       else
         this.outside.callFailed(

@@ -35,6 +35,7 @@ export class Runner {
         this.cellOfCall.delete(callId);
         this.out.frame(toEngine.failed, callId, 0, `${code}\n${detail}`);
       },
+      cancelOp: (wireId) => this.cancelOp(wireId),
       log: (cell, callId, level, text) => this.log(cell, callId, level, text),
       gone: (cell, reason) => this.forget(cell, reason),
     };
@@ -139,13 +140,20 @@ export class Runner {
     const op = this.ops.get(wireId);
     if (op === undefined) return;
     if (isLast) this.dropOp(wireId, op);
-    const callId = op.cell.has(op.callId) ? op.callId : 0;
-    op.cell.enterFor(callId, kind, op.opId, a, b, c);
+    op.cell.enterFor(op.callId, kind, op.opId, a, b, c);
   }
 
   private dropOp(wireId: number, op: OpenOp): void {
     this.ops.delete(wireId);
     this.wireIdOfOp.get(op.cell)?.delete(op.opId);
+    op.cell.endOp(op.callId, wireId);
+  }
+
+  private cancelOp(wireId: number): void {
+    const op = this.ops.get(wireId);
+    if (op === undefined) return;
+    this.dropOp(wireId, op);
+    this.out.frame(toEngine.opCancel, wireId);
   }
 
   private forget(cell: Cell, reason: string): void {
@@ -175,10 +183,7 @@ export class Runner {
         this.startOp(cell, opId, kind, text, bytes),
       opCancel: (opId: number) => {
         const wireId = this.wireIdOfOp.get(cell)?.get(opId);
-        if (wireId === undefined) return;
-        this.ops.delete(wireId);
-        this.wireIdOfOp.get(cell)?.delete(opId);
-        this.out.frame(toEngine.opCancel, wireId);
+        if (wireId !== undefined) this.cancelOp(wireId);
       },
       opCredit: (opId: number, credit: number) => {
         const wireId = this.wireIdOfOp.get(cell)?.get(opId);
@@ -188,6 +193,7 @@ export class Runner {
         if (!cell.answer(callId)) return;
         const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body && new Uint8Array(body);
         this.out.frame(kind === 1 ? toEngine.responseStreaming : toEngine.response, callId, 0, head, bytes);
+        if (kind === 0) cell.limitLateWork(callId);
         if (kind !== 2) return;
         cell.settled(callId);
         this.cellOfCall.delete(callId);
@@ -195,7 +201,10 @@ export class Runner {
       chunk: (callId: number, bytes: ArrayBuffer) => {
         if (cell.has(callId)) this.out.frame(toEngine.chunk, callId, 0, '', new Uint8Array(bytes));
       },
-      end: whenOpen((callId) => this.out.frame(toEngine.end, callId)),
+      end: whenOpen((callId) => {
+        this.out.frame(toEngine.end, callId);
+        cell.limitLateWork(callId);
+      }),
       abort: (callId: number, reason: string) => {
         if (cell.has(callId)) this.out.frame(toEngine.abort, callId, 0, reason);
       },
@@ -223,6 +232,8 @@ export class Runner {
   private startOp(cell: Cell, opId: number, kind: string, text: string, bytes?: ArrayBuffer): void {
     this.lastOp = (this.lastOp % 0xffff_fffe) + 1;
     const wireId = this.lastOp;
+    // What a call that is over asks for is not asked of anybody: its promise would reach no one.
+    if (!cell.ownOp(cell.activeCallId, wireId)) return;
     this.ops.set(wireId, { cell, opId, callId: cell.activeCallId });
     const known = this.wireIdOfOp.get(cell) ?? new Map<number, number>();
     known.set(opId, wireId);
