@@ -20,6 +20,8 @@ import { publishControllers, publishProviders } from './publish/parts.js';
 import { ResolveController } from './resolve/resolve.controller.js';
 import { ResolveService } from './resolve/resolve.service.js';
 import { rightsControllers, rightsProviders } from './rights/parts.js';
+import { Popularity } from './search/popularity.js';
+import { SearchCatchUp } from './search/search-catch-up.js';
 import { ServiceController } from './service/service.controller.js';
 import { ServiceQueries } from './service/service-queries.js';
 import { ServiceService } from './service/service.service.js';
@@ -72,6 +74,8 @@ export class CatalogModule implements OnApplicationShutdown {
         ProxyletService,
         ChannelService,
         SearchService,
+        SearchCatchUp,
+        Popularity,
         ...publishProviders(config, folder),
         ServiceQueries,
         ServiceService,

@@ -51,6 +51,12 @@ export const problemCodes = {
     blame: 'caller',
     title: 'This Idempotency-Key was used for another request',
   },
+  'upload-offset-mismatch': {
+    status: 409,
+    blame: 'caller',
+    title: 'The upload goes on at another offset',
+  },
+  'upload-incomplete': { status: 409, blame: 'caller', title: 'The upload has not all its bytes yet' },
   'installation-busy': {
     status: 409,
     blame: 'caller',
@@ -93,6 +99,7 @@ export const problemCodes = {
   'main-invalid': { status: 422, blame: 'caller', title: 'The main module is not one this platform can run' },
   'digest-mismatch': { status: 422, blame: 'caller', title: 'The bytes are not those of the stated digest' },
   'service-invalid': { status: 422, blame: 'caller', title: 'The service has faults' },
+  'webhook-refused': { status: 422, blame: 'caller', title: 'A webhook cannot lead there' },
   unresolvable: { status: 422, blame: 'caller', title: 'No set of versions meets every want' },
   'resolution-too-hard': {
     status: 422,

@@ -9,6 +9,7 @@ import { Rights1763700001000 } from './migrations/1763700001000-rights.js';
 import { Publishing1763700002000 } from './migrations/1763700002000-publishing.js';
 import { Ledger1763700003000 } from './migrations/1763700003000-ledger.js';
 import { Webhooks1763700003100 } from './migrations/1763700003100-webhooks.js';
+import { Search1763700004000 } from './migrations/1763700004000-search.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
 import {
@@ -54,6 +55,7 @@ const migrations = [
   Publishing1763700002000,
   Ledger1763700003000,
   Webhooks1763700003100,
+  Search1763700004000,
 ];
 
 export interface DatabaseOptions {

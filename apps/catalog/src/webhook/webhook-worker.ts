@@ -1,0 +1,146 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { InjectLog, type Log, ServiceInfo } from '@proxylet/nest';
+import { Database } from '../database/database.js';
+import { Lease } from '../database/lease.js';
+import { type DeliveryRow, WebhookRow } from '../database/webhook.entity.js';
+import { FeedService } from '../ledger/feed.service.js';
+import { cloudEventType } from './cloud-event.js';
+import { DeliveryLog, type Outcome } from './delivery-log.js';
+import { guardedPost, PostRefused } from './guarded-post.js';
+import { signedHeaders } from './signature.js';
+
+export interface WebhookPolicy {
+  readonly allow: readonly string[];
+  readonly timeoutMs: number;
+  readonly retryMs: number;
+  readonly giveUpMs: number;
+}
+
+export const WEBHOOK_POLICY = Symbol('WebhookPolicy');
+
+const maxUnderWay = 16;
+/** A receiver that hangs holds up itself only. */
+const maxUnderWayPerHook = 2;
+const longestRetryMs = 3_600_000;
+const tickMs = 1000;
+const trimEveryMs = 3_600_000;
+
+/** Sends deliveries, at one catalog of all on a database. Each arrives at least once. */
+export class WebhookWorker implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly stopping = new AbortController();
+  private readonly lease: Lease;
+  private readonly underWay = new Map<string, { readonly hook: string; readonly done: Promise<void> }>();
+  private running: Promise<void> = Promise.resolve();
+  private trimAtMs = 0;
+  private wake = Promise.withResolvers<void>();
+
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(FeedService) private readonly feed: FeedService,
+    @Inject(DeliveryLog) private readonly deliveries: DeliveryLog,
+    @Inject(WEBHOOK_POLICY) private readonly policy: WebhookPolicy,
+    @Inject(ServiceInfo) private readonly info: ServiceInfo,
+    @InjectLog() private readonly log: Log,
+  ) {
+    this.lease = new Lease(database, 'webhooks');
+  }
+
+  onApplicationBootstrap(): void {
+    this.running = this.run();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopping.abort();
+    this.wake.resolve();
+    await this.running;
+    await Promise.all([...this.underWay.values()].map(({ done }) => done));
+    await this.lease.release().catch(() => undefined);
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      const changed = this.database.changes.next();
+      this.wake = Promise.withResolvers<void>();
+      try {
+        if (await this.lease.hold()) await this.work();
+      } catch (error) {
+        this.log.warn({ err: error }, 'webhooks have to wait');
+      }
+      const tick = delay(tickMs * (0.8 + Math.random() * 0.4), undefined, { signal }).catch(() => undefined);
+      await Promise.race([changed, this.wake.promise, tick]);
+    }
+  }
+
+  private async work(): Promise<void> {
+    const { epoch } = await this.feed.bounds();
+    while (await this.deliveries.fanOut(this.info.publicUrl, epoch, this.policy.giveUpMs));
+    const room = maxUnderWay - this.underWay.size;
+    if (room > 0) {
+      for (const delivery of await this.deliveries.due([...this.underWay.keys()], maxUnderWay * 4))
+        this.start(delivery);
+    }
+    if (Date.now() < this.trimAtMs) return;
+    this.trimAtMs = Date.now() + trimEveryMs;
+    await this.deliveries.trim();
+  }
+
+  private start(delivery: DeliveryRow): void {
+    const { id, webhookId: hook } = delivery;
+    const ofHook = [...this.underWay.values()].filter((other) => other.hook === hook).length;
+    if (this.underWay.size >= maxUnderWay || ofHook >= maxUnderWayPerHook) return;
+    const done = this.deliver(delivery)
+      .catch((error: unknown) =>
+        this.log.warn({ err: error }, 'the outcome of a delivery could not be noted'),
+      )
+      .finally(() => {
+        this.underWay.delete(id);
+        this.wake.resolve();
+      });
+    this.underWay.set(id, { hook, done });
+  }
+
+  private async deliver(delivery: DeliveryRow): Promise<void> {
+    const hook = await this.database.read.findOneBy(WebhookRow, { id: delivery.webhookId });
+    if (hook === null) return;
+    const outcome: Outcome =
+      hook.isActive === 1
+        ? await this.attempt(hook, delivery)
+        : { kind: 'dead', status: null, error: 'the webhook was switched off' };
+    await this.deliveries.note(delivery, outcome);
+  }
+
+  private async attempt({ url, secret }: WebhookRow, delivery: DeliveryRow): Promise<Outcome> {
+    const headers = {
+      'content-type': cloudEventType,
+      'user-agent': 'proxylet-catalog',
+      ...signedHeaders(secret, delivery.id, Math.floor(Date.now() / 1000), delivery.body),
+    };
+    try {
+      const status = await guardedPost(url, headers, delivery.body, this.policy);
+      if (status >= 200 && status < 300) return { kind: 'delivered', status };
+      const error =
+        status >= 300 && status < 400
+          ? 'answered with a redirect, which is not followed'
+          : `answered ${status}`;
+      return this.failed(delivery, status, error);
+    } catch (error) {
+      return this.failed(delivery, null, reasonOf(error));
+    }
+  }
+
+  /** Waits double from attempt to attempt and are spread, so that a receiver that comes back is not run over. */
+  private failed({ attempts, giveUpAt }: DeliveryRow, status: number | null, error: string): Outcome {
+    const waitMs = Math.min(this.policy.retryMs * 2 ** Math.min(attempts, 30), longestRetryMs);
+    const nextAt = new Date(Date.now() + waitMs * (0.8 + Math.random() * 0.4)).toISOString();
+    return nextAt > giveUpAt ? { kind: 'dead', status, error } : { kind: 'failed', status, error, nextAt };
+  }
+}
+
+/** For the owner of the webhook: what failed, nothing of the inside of this network. */
+function reasonOf(error: unknown): string {
+  if (error instanceof PostRefused) return error.message;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? `the connection failed (${code})` : 'the connection failed';
+}
