@@ -1,7 +1,12 @@
 import { formatName, type QualifiedName, Problem, type VersionState } from '@proxylet/contract';
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import { ProxyletRow, VersionRow, VersionStateRow } from '../database/proxylet.entity.js';
-import { parseFacts, searchTextOf } from './version-facts.js';
+import { statement } from '../database/sql.js';
+import type { ReadRights } from '../rights/read-rights.js';
+import { indexProxylet } from '../search/search-index.js';
+
+/** States in which a version is not chosen for anybody. */
+export const withdrawn: readonly VersionState[] = ['yanked', 'quarantined'];
 
 /** A version with its newest state. */
 export interface CurrentVersion extends VersionRow {
@@ -75,33 +80,49 @@ export async function needVersion(
   throw new Problem('not-found', `There is no version ${version} of ${formatName(name)}.`);
 }
 
-/**
- * Brings what a proxylet row says about its versions in step; called inside every transaction that adds a version
- * or changes a state. Reads three rows at most, however many versions there are.
- */
-export async function refreshProxylet(manager: EntityManager, proxylet: ProxyletRow): Promise<void> {
-  const latest = await highest(manager, proxylet.id, 'v.isStable = 1 AND s.state <> :yanked');
-  const shown =
-    latest ??
-    (await highest(manager, proxylet.id, 's.state <> :yanked')) ??
-    (await highest(manager, proxylet.id, '1 = 1'));
-  const searchText =
-    shown === undefined ? formatName(proxylet) : searchTextOf(formatName(proxylet), parseFacts(shown.facts));
-  await manager.update(ProxyletRow, proxylet.id, {
-    revision: proxylet.revision + 1,
-    latestVersionId: latest?.id ?? null,
-    shownVersionId: shown?.id ?? null,
-    searchText,
-  });
+/** As `needProxylet`, for a caller: what may not be read is not there. @throws Problem `not-found` */
+export async function readProxylet(
+  manager: EntityManager,
+  reader: ReadRights,
+  name: QualifiedName,
+): Promise<ProxyletRow> {
+  const proxylet = await findProxylet(manager, name);
+  if (proxylet !== undefined && (await reader.mayRead(manager, proxylet))) return proxylet;
+  throw new Problem('not-found', `There is no proxylet ${formatName(name)}.`);
 }
 
-async function highest(
+/** As `needVersion`, for a caller. @throws Problem `not-found` */
+export async function readVersion(
   manager: EntityManager,
-  proxyletId: number,
-  condition: string,
-): Promise<CurrentVersion | undefined> {
-  const yanked: VersionState = 'yanked';
-  return await oneCurrent(
-    slimVersionsOf(manager, proxyletId).andWhere(condition, { yanked }).orderBy('v.precedence', 'DESC'),
-  );
+  reader: ReadRights,
+  name: QualifiedName,
+  version: string,
+): Promise<CurrentVersion> {
+  await readProxylet(manager, reader, name);
+  return await needVersion(manager, name, version);
+}
+
+const isUsable = `(SELECT s.state FROM version_state s WHERE s.version_id = v.id ORDER BY s.id DESC LIMIT 1)
+  NOT IN ('yanked', 'quarantined')`;
+const highestWhere = (condition: string): string =>
+  `(SELECT v.id FROM version v WHERE v.proxylet_id = $1 AND ${condition} ORDER BY v.precedence DESC LIMIT 1)`;
+const findHighest = statement<{ latest: number | null; shown: number | null }>(
+  `SELECT h.latest, COALESCE(h.latest, ${highestWhere(isUsable)}, ${highestWhere('1 = 1')}) AS shown
+   FROM (SELECT ${highestWhere(`v.is_stable = 1 AND ${isUsable}`)} AS latest) h`,
+);
+const setHighest = statement(
+  `UPDATE proxylet SET revision = revision + 1, latest_version_id = $2, shown_version_id = $3 WHERE id = $1`,
+);
+
+/**
+ * Brings what a proxylet row and the search index say about its versions in step; called inside every transaction
+ * that adds a version or changes a state. Its cost does not grow with the number of versions that may be chosen.
+ */
+export async function refreshProxylet(
+  manager: EntityManager,
+  { id }: Pick<ProxyletRow, 'id'>,
+): Promise<void> {
+  const [highest] = await findHighest(manager, [id]);
+  await setHighest(manager, [id, highest?.latest ?? null, highest?.shown ?? null]);
+  await indexProxylet(manager, id);
 }

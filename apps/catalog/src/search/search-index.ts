@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { formatName } from '@proxylet/contract';
+import type { EntityManager } from 'typeorm';
+import { skeletonOf } from '../confusable/skeleton.js';
+import type { ProxyletItem } from '../proxylet/proxylet.schemas.js';
+import { parseFacts } from '../proxylet/version-facts.js';
+import { isPopular, popularityOf, rankOf, standingRank } from './rank.js';
+import * as sql from './search-sql.js';
+import { indexFormat, type Indexed, termsOf } from './terms.js';
+import { hashOf, indexedTypos, variantsOf } from './words.js';
+
+/**
+ * Brings the index in step with a proxylet: part of every transaction that changes what is shown of it, so that
+ * search knows of a version the moment its publisher does. Costs one look-up where nothing changed that counts.
+ */
+export async function indexProxylet(manager: EntityManager, proxyletId: number): Promise<void> {
+  const [shown] = await sql.findShown(manager, [proxyletId]);
+  if (shown === undefined) return;
+  const facts = parseFacts(shown.facts);
+  const item = JSON.stringify(itemOf(shown));
+  const popularity = popularityOf(Number(shown.downloads ?? 0), shown.dependants ?? 0);
+  const standing = standingRank({
+    popularity,
+    newestAt: shown.published_at,
+    isSunken: shown.state === 'yanked' || shown.state === 'quarantined',
+  });
+  const indexed = termsOf(shown, facts, shown.readme);
+  const digest = digestOf(item, indexed);
+  const [before] = await sql.findDoc(manager, [proxyletId]);
+  const isSame = before?.digest === digest && before.format === indexFormat;
+  if (isSame && before.standing === standing) return;
+  await writePostings(manager, proxyletId, indexed, standing);
+  await sql.putDoc(manager, [
+    proxyletId,
+    indexFormat,
+    digest,
+    standing,
+    skeletonOf(shown.name),
+    shown.name,
+    isPopular(popularity) ? 1 : 0,
+    item,
+  ]);
+}
+
+/** Indexes what is not, or in an older form: after an upgrade, or tables filled by other means than publishing. */
+export async function indexSome(manager: EntityManager, most: number): Promise<number> {
+  const rows = await sql.findUnindexed(manager, [indexFormat, most]);
+  for (const { id } of rows) await indexProxylet(manager, id);
+  return rows.length;
+}
+
+/** An item of a search's answer, as the index keeps it. */
+function itemOf(shown: sql.Shown): ProxyletItem {
+  const { description, keywords, license, runtime, capabilities } = parseFacts(shown.facts);
+  return {
+    name: formatName(shown),
+    ...(description === undefined ? {} : { description }),
+    ...(keywords === undefined ? {} : { keywords: [...keywords] }),
+    ...(license === undefined ? {} : { license }),
+    ...(shown.latest === null ? {} : { latest: shown.version }),
+    version: shown.version,
+    runtime,
+    capabilities: [...capabilities],
+  };
+}
+
+function digestOf(item: string, { terms }: Indexed): string {
+  const hash = createHash('sha256').update(item);
+  for (const [term, tier] of terms) hash.update(`\n${term} ${tier}`);
+  return hash.digest('base64url');
+}
+
+async function writePostings(
+  manager: EntityManager,
+  proxyletId: number,
+  indexed: Indexed,
+  standing: number,
+): Promise<void> {
+  const ids = await wordIds(manager, indexed);
+  const wanted = new Map([...indexed.terms].map(([term, tier]) => [ids.get(term), rankOf(tier) + standing]));
+  const gone: number[] = [];
+  for (const { word_id: word, rank } of await sql.findPostings(manager, [proxyletId])) {
+    if (wanted.get(word) === rank) wanted.delete(word);
+    else gone.push(word);
+  }
+  if (gone.length > 0) await sql.deletePostings(manager, [proxyletId, JSON.stringify(gone)]);
+  const added = [...wanted].map(([w, r]) => ({ w, r }));
+  if (added.length > 0) await sql.insertPostings(manager, [proxyletId, JSON.stringify(added)]);
+}
+
+/** Ids of all terms; new ones get theirs, and those a typo may have meant their variants. */
+async function wordIds(manager: EntityManager, { terms, forgiving }: Indexed): Promise<Map<string, number>> {
+  const all = JSON.stringify([...terms.keys()]);
+  const ids = new Map((await sql.findWords(manager, [all])).map(({ id, word }) => [word, id]));
+  const isAnyNew = ids.size < terms.size;
+  if (isAnyNew) {
+    await sql.lockWords(manager);
+    // In one order everywhere; those another transaction added meanwhile are read after it committed.
+    const missing = [...terms.keys()].filter((term) => !ids.has(term)).toSorted();
+    await sql.insertWords(manager, [JSON.stringify(missing)]);
+    for (const { id, word } of await sql.findWords(manager, [JSON.stringify(missing)])) ids.set(word, id);
+  }
+  await forgive(
+    manager,
+    [...forgiving].map((word) => ({ word, id: ids.get(word) ?? 0 })),
+  );
+  return ids;
+}
+
+/** The variant that is the beginning of the word itself tells whether the others are there. */
+async function forgive(manager: EntityManager, words: readonly sql.Word[]): Promise<void> {
+  if (words.length === 0) return;
+  const own = words.map(({ word, id }) => ({ v: hashOf(word.slice(0, 7)), w: id }));
+  const known = new Set(
+    (await sql.findForgiving(manager, [JSON.stringify(own)])).map(({ word_id: id }) => id),
+  );
+  const missing = words.filter(({ id }) => !known.has(id));
+  if (missing.length === 0) return;
+  await sql.lockWords(manager);
+  const rows = missing.flatMap(({ word, id }) =>
+    [...variantsOf(word, indexedTypos(word.length))].map((variant) => ({ v: hashOf(variant), w: id })),
+  );
+  await sql.insertVariants(manager, [JSON.stringify(rows)]);
+}
