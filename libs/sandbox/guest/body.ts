@@ -1,11 +1,19 @@
-import type { ReadableStream as ReadableStreamType } from 'web-streams-polyfill';
+import { Blob, blobBytes } from './blob.js';
+import { decodeForm, encodeForm, FormData } from './form-data.js';
 import { host } from './host.js';
 import { exactBuffer } from './ops.js';
-import { isStream, streams } from './streams.js';
+import { isStream, type ReadableStream, streamOfBytes, streams } from './streams.js';
 import { URLSearchParams } from './url-search-params.js';
 
-export type ReadableStream = ReadableStreamType;
-export type BodyInit = string | ArrayBuffer | ArrayBufferView | URLSearchParams | ReadableStream;
+export type { ReadableStream };
+export type BodyInit =
+  | string
+  | ArrayBuffer
+  | ArrayBufferView
+  | Blob
+  | FormData
+  | URLSearchParams
+  | ReadableStream;
 
 /** What a body is before anybody looks at it: bytes at hand are never turned into a stream unless asked. */
 export type BodySource = string | Uint8Array | ReadableStream | null;
@@ -26,7 +34,8 @@ export abstract class Body {
 
   get body(): ReadableStream | null {
     if (this.#source === null) return null;
-    if (!isStream(this.#source)) this.#source = streamOf(toBytes(this.#source), this.#isUsed);
+    if (!isStream(this.#source))
+      this.#source = streamOfBytes(this.#isUsed ? new Uint8Array() : toBytes(this.#source));
     return this.#source;
   }
 
@@ -53,6 +62,16 @@ export abstract class Body {
   async arrayBuffer(): Promise<ArrayBuffer> {
     return exactBuffer(await this.bytes());
   }
+
+  async blob(): Promise<Blob> {
+    return new Blob([await this.bytes()], { type: this.headers.get('content-type') ?? '' });
+  }
+
+  async formData(): Promise<FormData> {
+    return decodeForm(await this.bytes(), this.headers.get('content-type') ?? '');
+  }
+
+  abstract get headers(): { get(name: string): string | null };
 
   #take(): BodySource {
     if (this.bodyUsed) throw new TypeError('the body was read before');
@@ -82,6 +101,8 @@ export function readBodyInit(
   if (ArrayBuffer.isView(init)) {
     return [new Uint8Array(init.buffer, init.byteOffset, init.byteLength).slice(), null];
   }
+  if (init instanceof Blob) return [blobBytes(init), init.type === '' ? null : init.type];
+  if (init instanceof FormData) return encodeForm(init);
   if (init instanceof URLSearchParams) {
     return [init.toString(), 'application/x-www-form-urlencoded;charset=UTF-8'];
   }
@@ -116,15 +137,4 @@ export async function collect(source: string | Uint8Array | ReadableStream): Pro
     at += chunk.byteLength;
   }
   return all;
-}
-
-function streamOf(bytes: Uint8Array, isUsed: boolean): ReadableStream {
-  const stream = new (streams().ReadableStream)({
-    type: 'bytes',
-    start(controller) {
-      if (bytes.byteLength > 0 && !isUsed) controller.enqueue(bytes);
-      controller.close();
-    },
-  });
-  return stream as ReadableStream;
 }

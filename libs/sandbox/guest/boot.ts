@@ -1,6 +1,7 @@
 import { TextDecoder, TextEncoder } from '@exodus/bytes/encoding-lite.js';
 import { AbortController, AbortSignal } from './abort.js';
 import { atob, btoa } from './base64.js';
+import { Blob, File } from './blob.js';
 import { calls } from './calls.js';
 import { console } from './console.js';
 import { Crypto } from './crypto.js';
@@ -8,6 +9,7 @@ import { enterAs } from './current.js';
 import { DOMException } from './dom-exception.js';
 import { CustomEvent, Event, EventTarget, setErrorReporter } from './events.js';
 import { fetch } from './fetch.js';
+import { FormData } from './form-data.js';
 import { attachHandler, startCall } from './handler.js';
 import { harden } from './harden.js';
 import { Headers } from './headers.js';
@@ -101,11 +103,14 @@ function defineGlobals(global: Record<string, unknown>): void {
     ...streamClasses,
     AbortController,
     AbortSignal,
+    Blob,
     Crypto,
     CustomEvent,
     DOMException,
     Event,
     EventTarget,
+    File,
+    FormData,
     Headers,
     Request,
     Response,

@@ -50,7 +50,7 @@ export class Request extends Body {
     return this.#parts.url;
   }
 
-  get headers(): Headers {
+  override get headers(): Headers {
     this.#headers ??= this.#parts.headers();
     return this.#headers;
   }

@@ -43,7 +43,7 @@ export class Response extends Body {
     return this.#parts.statusText;
   }
 
-  get headers(): Headers {
+  override get headers(): Headers {
     return this.#parts.headers;
   }
 

@@ -1,6 +1,8 @@
 import * as ponyfill from 'web-streams-polyfill';
 import type { ReadableStream, ReadableStreamDefaultReader } from 'web-streams-polyfill';
 
+export type { ReadableStream };
+
 /**
  * Streams that something was read from. The standard keeps this flag inside the stream and the library does not
  * show it, so that readers are watched: locking alone does not disturb.
@@ -37,4 +39,16 @@ export function streams(): typeof all {
 
 export function isStream(value: unknown): value is ReadableStream {
   return value instanceof Stream;
+}
+
+/** A byte stream of what is at hand. */
+export function streamOfBytes(bytes: Uint8Array): ReadableStream {
+  const source = {
+    type: 'bytes' as const,
+    start(controller: { enqueue(bytes: Uint8Array): void; close(): void }) {
+      if (bytes.byteLength > 0) controller.enqueue(bytes);
+      controller.close();
+    },
+  };
+  return new Stream(source);
 }

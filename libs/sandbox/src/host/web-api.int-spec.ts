@@ -166,6 +166,54 @@ const cases: readonly [name: string, expression: string, expected: unknown][] = 
   ],
   ['lone surrogates', `await new Response('a\\ud800').text()`, 'a\ufffd'],
   [
+    'a Blob',
+    `await (async () => { const b = new Blob(['ä', new Uint8Array([65, 66, 67]).subarray(1), new Blob(['x'])], { type: 'Text/Plain' }); return [b.size, b.type, await b.text(), await b.slice(-3, -1).text(), (await b.bytes()).length] })()`,
+    [5, 'text/plain', 'äBCx', 'BC', 5],
+  ],
+  [
+    'a File',
+    `(() => { const f = new File(['a'], 'n.txt', { type: 'text/plain', lastModified: 5 }); return [f.name, f.size, f.type, f.lastModified, f instanceof Blob] })()`,
+    ['n.txt', 1, 'text/plain', 5, true],
+  ],
+  [
+    'the type of a Blob as a body',
+    `new Response(new Blob(['a'], { type: 'text/css' })).headers.get('content-type')`,
+    'text/css',
+  ],
+  [
+    'Response.blob',
+    `await (async () => { const b = await new Response('ä', { headers: { 'content-type': 'text/x' } }).blob(); return [b.size, b.type] })()`,
+    [2, 'text/x'],
+  ],
+  [
+    'FormData',
+    `(() => { const f = new FormData(); f.append('a', 1); f.append('a', '2'); f.set('b', new Blob(['x'])); f.append('c', 'd'); f.delete('c'); f.set('a', 'z'); return [...f].map(([k, v]) => [k, typeof v === 'string' ? v : v.name]) })()`,
+    [
+      ['a', 'z'],
+      ['b', 'blob'],
+    ],
+  ],
+  [
+    'a form there and back',
+    `await (async () => { const f = new FormData(); f.append('na"me', 'a\\nb'); f.append('ü', new File(['\\r\\n--x'], 'f"1.txt', { type: 'text/plain' })); const g = await new Response(f).formData(); const file = g.get('ü'); return [g.get('na"me'), file.name, file.type, await file.text()] })()`,
+    ['a\r\nb', 'f"1.txt', 'text/plain', '\r\n--x'],
+  ],
+  [
+    'a form of a query',
+    `await (async () => { const f = await new Response(new URLSearchParams({ a: 'b c' })).formData(); return f.get('a') })()`,
+    'b c',
+  ],
+  [
+    'a form that is none',
+    `await new Response('x', { headers: { 'content-type': 'multipart/form-data; boundary=b' } }).formData().catch((e) => e.name)`,
+    'TypeError',
+  ],
+  [
+    'a form of another type',
+    `await new Response('{}', { headers: { 'content-type': 'application/json' } }).formData().catch((e) => e.name)`,
+    'TypeError',
+  ],
+  [
     'performance and navigator',
     `[typeof performance.now(), typeof navigator.userAgent, self === globalThis]`,
     ['number', 'string', true],
