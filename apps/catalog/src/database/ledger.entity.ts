@@ -1,3 +1,4 @@
+import type { Visibility } from '@proxylet/contract';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** SQLite gives numbers, PostgreSQL text; a ledger stays below 2^53. */
@@ -60,9 +61,9 @@ export class ChangeRow {
   @Column('text', { nullable: true })
   proxylet!: string | null;
 
-  /** 1 where everybody may read it, whatever became of the proxylet: it went out of their sight by this change. */
-  @Column('integer', { name: 'is_open' })
-  isOpen!: number;
+  /** Who may read it, where that is not who may read the proxylet now: of a change that narrowed its visibility. */
+  @Column('text', { name: 'shown_as', nullable: true })
+  shownAs!: Visibility | null;
 
   @Column('text', { nullable: true })
   digest!: string | null;

@@ -1,3 +1,4 @@
+import { visibilities, type Visibility } from '@proxylet/contract';
 import type { AuditRow, ChangeRow } from '../database/ledger.entity.js';
 
 /** Actions of the audit that readers of the feed hear of, and as what. Members, tokens and such are nobody else's. */
@@ -30,7 +31,7 @@ export function changeOf(row: AuditRow): Omit<ChangeRow, 'seq'> | undefined {
     key: row.target,
     namespace: row.namespace,
     proxylet: kind.startsWith('service.') ? null : (/^[^/]+\/([^@#]+)/.exec(row.target)?.[1] ?? null),
-    isOpen: kind === 'proxylet.visibility' && detail['before'] === 'public' ? 1 : 0,
+    shownAs: kind === 'proxylet.visibility' ? wider(detail['before'], detail['after']) : null,
     digest: typeof digest === 'string' ? digest : null,
     at: row.at,
     data: JSON.stringify(Object.fromEntries(told.flatMap((name) => memberOf(detail, name)))),
@@ -39,4 +40,11 @@ export function changeOf(row: AuditRow): Omit<ChangeRow, 'seq'> | undefined {
 
 function memberOf(detail: Readonly<Record<string, unknown>>, name: string): [string, unknown][] {
   return detail[name] === undefined ? [] : [[name, detail[name]]];
+}
+
+/** A proxylet that goes out of somebody's sight does so before that somebody's eyes. */
+function wider(before: unknown, after: unknown): Visibility | null {
+  const narrowness = visibilities.findIndex((visibility) => visibility === before);
+  const known = visibilities[narrowness];
+  return known !== undefined && narrowness < visibilities.findIndex((v) => v === after) ? known : null;
 }

@@ -1,9 +1,11 @@
 import { Inject } from '@nestjs/common';
 import { Problem } from '@proxylet/contract';
 import { Database } from '../database/database.js';
-import { ChangeRow, FeedRow } from '../database/ledger.entity.js';
-import type { Bind, ReadRights } from '../rights/read-rights.js';
+import { FeedRow } from '../database/ledger.entity.js';
+import { type SqlValue, statement } from '../database/sql.js';
+import type { ReadRights } from '../rights/read-rights.js';
 import type { Change, ChangesPage } from './feed.schemas.js';
+import { ServiceSight } from './service-sight.js';
 
 /** Rows looked at for one page, whatever the reader may see of them. */
 const scanRows = 10_000;
@@ -25,11 +27,16 @@ interface RawChange {
   readonly data: string;
 }
 
+type Page = Pick<ChangesPage, 'items' | 'last'>;
+
 /** The change feed as one reader sees it: everything it may read, in the order of commits, each change once. */
 export class FeedService {
   private epoch: string | undefined;
 
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(ServiceSight) private readonly services: ServiceSight,
+  ) {}
 
   async bounds(): Promise<FeedBounds> {
     this.epoch ??= (await this.database.read.findOneByOrFail(FeedRow, { id: 1 })).epoch;
@@ -49,29 +56,33 @@ export class FeedService {
     const bounds = await this.bounds();
     assertWithin(since, bounds);
     const until = Math.min(bounds.last, since + scanRows);
-    const items = until === since ? [] : await this.between(since, until, limit, rights);
-    const last = items.length === limit ? (items.at(-1)?.seq ?? until) : until;
-    return { epoch: bounds.epoch, items, last, oldest: bounds.oldest };
+    const page =
+      until === since ? { items: [], last: since } : await this.between(since, until, limit, rights);
+    return { epoch: bounds.epoch, ...page, oldest: bounds.oldest };
   }
 
-  private async between(since: number, until: number, limit: number, rights: ReadRights): Promise<Change[]> {
-    const query = this.database.read
-      .createQueryBuilder(ChangeRow, 'c')
-      .leftJoin('proxylet', 'p', 'p.namespace = c.namespace AND p.name = c.proxylet')
-      .select(['c.seq AS seq', 'c.kind AS kind', 'c.key AS key'])
-      .addSelect(['c.digest AS digest', 'c.at AS at', 'c.data AS data'])
-      .where('c.seq > :since AND c.seq <= :until', { since, until })
-      .orderBy('c.seq')
-      .limit(limit);
-    const parameters: Record<string, string> = {};
-    const bind: Bind = (value) => {
-      const name = `reader${Object.keys(parameters).length}`;
-      parameters[name] = value;
-      return `:${name}`;
-    };
-    const mayRead = `(c.proxylet IS NULL OR c.is_open = 1 OR ${rights.condition('p', bind)})`;
-    const rows = await query.andWhere(mayRead, parameters).getRawMany<RawChange>();
-    return rows.map(changeView);
+  private async between(since: number, until: number, limit: number, rights: ReadRights): Promise<Page> {
+    const values: SqlValue[] = [since, until, limit];
+    const mayRead = rights.condition('p', (value) => `$${values.push(value)}`);
+    const select = statement<RawChange>(
+      `SELECT p.seq, p.kind, p.key, p.digest, p.at, p.data
+       FROM (SELECT c.*, c.proxylet AS name, COALESCE(c.shown_as, q.visibility) AS visibility
+             FROM change c LEFT JOIN proxylet q ON q.namespace = c.namespace AND q.name = c.proxylet
+             WHERE c.seq > $1 AND c.seq <= $2) p
+       WHERE (p.proxylet IS NULL OR ${mayRead}) ORDER BY p.seq LIMIT $3`,
+    );
+    const rows = await select(this.database.read, values);
+    const last = rows.length === limit ? Number(rows.at(-1)?.seq ?? until) : until;
+    return { items: (await this.withoutHiddenServices(rows, rights)).map(changeView), last };
+  }
+
+  /** Who may not know of a service hears nothing of it. */
+  private async withoutHiddenServices(rows: readonly RawChange[], rights: ReadRights): Promise<RawChange[]> {
+    const shown: RawChange[] = [];
+    for (const row of rows) {
+      if (!row.kind.startsWith('service.') || (await this.services.mayKnow(row.key, rights))) shown.push(row);
+    }
+    return shown;
   }
 }
 

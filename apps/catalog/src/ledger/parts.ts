@@ -7,6 +7,7 @@ import { FeedController } from './feed.controller.js';
 import { FeedFollower } from './feed-follower.js';
 import { FeedKeeper } from './feed-keeper.js';
 import { FeedService } from './feed.service.js';
+import { ServiceSight } from './service-sight.js';
 import { Database } from '../database/database.js';
 
 /** What the catalog is made of as far as it records and tells what changed. */
@@ -15,6 +16,7 @@ export const ledgerControllers: Type[] = [AuditController, FeedController];
 export function ledgerProviders(config: CatalogConfig): Provider[] {
   return [
     AuditService,
+    ServiceSight,
     FeedService,
     FeedFollower,
     ChangeListener,

@@ -99,7 +99,7 @@ async function addFeed(runner: QueryRunner, isPostgres: boolean): Promise<void> 
   await runner.query(
     `CREATE TABLE change (
       seq ${long} PRIMARY KEY NOT NULL, kind ${text} NOT NULL, key ${text} NOT NULL, namespace ${text} NOT NULL,
-      proxylet ${text}, is_open integer NOT NULL, digest ${text}, at ${text} NOT NULL, data ${text} NOT NULL)`,
+      proxylet ${text}, shown_as ${text}, digest ${text}, at ${text} NOT NULL, data ${text} NOT NULL)`,
   );
   await runner.query('CREATE INDEX change_by_namespace ON change (namespace, seq)');
   await runner.query(`CREATE TABLE feed (id integer PRIMARY KEY NOT NULL, epoch ${text} NOT NULL)`);
