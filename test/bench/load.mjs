@@ -48,6 +48,9 @@ class Lane {
   #socket;
   #sentMs = 0;
   #rest = '';
+  #status = 0;
+  /** Bytes of the answer under way that are yet to come, where its length is known. */
+  #missing = 0;
 
   /** Settles when connected. */
   static open(run) {
@@ -59,7 +62,7 @@ class Lane {
         port: run.target.port,
         noDelay: true,
         onread: {
-          buffer: Buffer.allocUnsafe(16 * 1024),
+          buffer: Buffer.allocUnsafe(64 * 1024),
           callback: (size, buffer) => lane.#read(buffer, size),
         },
       });
@@ -76,22 +79,30 @@ class Lane {
   }
 
   #read(buffer, size) {
-    const text = this.#rest + buffer.latin1Slice(0, size);
-    if (!isWhole(text)) {
-      this.#rest = text;
+    if (this.#missing > 0) {
+      this.#missing -= size;
+      if (this.#missing === 0) this.#next();
       return true;
     }
-    this.#rest = '';
+    const text = this.#rest + buffer.latin1Slice(0, size);
+    const missing = missingBytes(text);
+    // Status of `HTTP/1.1 200 OK`.
+    this.#status = text.charCodeAt(9);
+    this.#rest = missing === undefined ? text : '';
+    this.#missing = missing ?? 0;
+    if (missing === 0) this.#next();
+    return true;
+  }
+
+  #next() {
     const run = this.#run;
     if (run.isOver) {
       this.#socket.destroy();
-      return true;
+      return;
     }
-    // Status of `HTTP/1.1 200 OK`.
-    if (text.charCodeAt(9) === 0x32) run.latencies.add(performance.now() - this.#sentMs);
+    if (this.#status === 0x32) run.latencies.add(performance.now() - this.#sentMs);
     else run.errors += 1;
     this.send();
-    return true;
   }
 
   /** The server closed the connection in the middle of a run: counted, and not opened again. */
@@ -101,13 +112,13 @@ class Lane {
   }
 }
 
-/** Whether the text is one whole answer: as long as its header says, or with the last chunk at its end. */
-function isWhole(text) {
+/** Bytes that the answer which begins with this text lacks; undefined where only the text of the rest can tell. */
+function missingBytes(text) {
   const end = text.indexOf('\r\n\r\n');
-  if (end < 0) return false;
+  if (end < 0) return undefined;
   const at = lengthHeader.exec(text);
-  if (at !== null && at.index < end) return text.length >= end + 4 + Number(at[1]);
-  return text.endsWith('\r\n0\r\n\r\n');
+  if (at !== null && at.index < end) return Math.max(0, end + 4 + Number(at[1]) - text.length);
+  return text.endsWith('\r\n0\r\n\r\n') ? 0 : undefined;
 }
 
 const lengthHeader = /\r\ncontent-length: *(\d+)/i;

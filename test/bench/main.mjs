@@ -1,9 +1,10 @@
-/** `npm run bench [-- run] [--json] [--rounds n] [--seconds n] [--connections n]` */
+/** `npm run bench [-- run | catalog] [--json] [--rounds n] [--seconds n] [--connections n]` */
 import { parseArgs } from 'node:util';
+import { benchCatalog } from './catalog.mjs';
 import { benchRun } from './run.mjs';
 import { table } from './table.mjs';
 
-const entries = { run: benchRun };
+const entries = { run: benchRun, catalog: benchCatalog };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,5 +1,10 @@
+/** The report of a bench as text. */
+export function table(report) {
+  return tables[report.bench](report);
+}
+
 /** The report as text: one row per server, then ours as a ratio to each other one, with the goal where there is one. */
-export function table({ settings, servers, ratios, goals }) {
+function runTable({ settings, servers, ratios, goals }) {
   const { connections, rounds, seconds } = settings;
   const rows = [
     ['', 'calls/s', 'p50 ms', 'p99 ms', 'CPU µs/call', 'client µs', 'errors'],
@@ -30,6 +35,44 @@ export function table({ settings, servers, ratios, goals }) {
   const title = `run: JSON handler, ${connections} connections, medians of ${rounds} rounds of ${seconds} s each`;
   return `${title}\n\n${aligned(rows)}\n`;
 }
+
+const catalogColumns = {
+  publishP50Ms: { title: 'publish p50 ms', digits: 2, goal: '≤' },
+  publishP99Ms: { title: 'p99 ms', digits: 1 },
+  publishesPerS: { title: 'publishes/s', digits: 0, goal: '≥' },
+  publishP99MsOf8: { title: 'p99 ms', digits: 1 },
+  blobsPerS: { title: 'blobs/s', digits: 0, goal: '≥' },
+  metadataPerS: { title: 'metadata/s', digits: 0, goal: '≥' },
+  metadata100PerS: { title: 'at 100', digits: 0, goal: '≥' },
+  residentMb: { title: 'MB at end', digits: 0 },
+};
+
+/** One row per server, then the catalog as a ratio to each other one, with the goals where there are some. */
+function catalogTable({ settings, servers, ratios, goals }) {
+  const { clients, connections, rounds, seconds } = settings;
+  const columns = Object.entries(catalogColumns);
+  const row = (name, cell) => [name, ...columns.map(([figure, column]) => cell(figure, column))];
+  const rows = [
+    row('', (_, { title }) => title),
+    ...Object.entries(servers).map(([name, s]) =>
+      row(name, (figure, { digits }) => s[figure].toFixed(digits)),
+    ),
+    ...Object.entries(ratios).map(([name, r]) =>
+      row(`catalog / ${name}`, (figure) => (r[figure] === undefined ? '' : times(r[figure]))),
+    ),
+    ...Object.entries(goals).map(([name, g]) =>
+      row(`goal against ${name}`, (figure, { goal }) =>
+        g[figure] === undefined ? '' : `${goal} ${g[figure]} ×`,
+      ),
+    ),
+  ];
+  const title = `catalog: archives of 30 KiB; p50 of one client, publishes/s of ${clients}; reads over ${connections} connections; medians of ${rounds} rounds of ${seconds} s each`;
+  const notes = `verdaccio never calls fsync; "synced" is the same with every file synced before it counts, as the catalog does.
+It lets anybody in and looks at no archive; the catalog verifies a token and checks every byte.`;
+  return `${title}\n${notes}\n\n${aligned(rows)}\n`;
+}
+
+const tables = { run: runTable, catalog: catalogTable };
 
 function times(ratio) {
   return `${ratio.toFixed(2)} ×`;

@@ -3,6 +3,7 @@ export * from './environment.config.js';
 export * from './proc.js';
 export * from './refused.js';
 export * from './service-process.js';
+export * from './test-catalogs.js';
 export * from './test-servers.js';
 export * from './test-stack.js';
 export * from './until.js';

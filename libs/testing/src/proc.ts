@@ -19,6 +19,16 @@ export function cpuTimeMs(pid: number): number | undefined {
   return statOf(pid)?.cpuMs;
 }
 
+/** Resident memory of a process, bytes; undefined when it is gone. */
+export function residentBytes(pid: number): number | undefined {
+  try {
+    const [, kib] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+    return kib === undefined ? undefined : Number(kib) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
 interface Stat {
   readonly state: string | undefined;
   readonly parent: number;
