@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Problem } from './problem.js';
-import { type Candidate, resolve, type ResolveInput } from './resolve.js';
+import { resolve, type ResolveInput } from './resolve.js';
+import type { Candidate } from './resolve-versions.js';
 import { satisfies } from './version.js';
 
 const engine = {
@@ -102,7 +103,7 @@ describe('resolution', () => {
   });
 
   it('says which want met which obstacle', () => {
-    expect(refusal({ 'a/x': '^1' }, {})).toBe('you wants a/x ^1, which this catalog does not have.');
+    expect(refusal({ 'a/x': '^1' }, {})).toBe('you want a/x ^1, which this catalog does not have.');
     expect(refusal({ 'a/x': '^2' }, { 'a/x': [candidate('1.4.0')] })).toContain(
       'no such version exists; the highest is 1.4.0',
     );

@@ -1,195 +1,138 @@
-import { offersCapability } from './capability.js';
-import type { Digest } from './digest.js';
-import { quote } from './name.js';
-import type { Permissions } from './manifest.js';
 import { Problem } from './problem.js';
-import { compareVersions, satisfies } from './version.js';
-import type { EngineProfile, Lock, LockedProxylet, VersionState } from './wire.js';
+import { Effort } from './resolve-effort.js';
+import { explain } from './resolve-explain.js';
+import { Fitness } from './resolve-fitness.js';
+import { lockOf } from './resolve-lock.js';
+import type { Constraint } from './resolve-nogood.js';
+import { type ProxyletVersions, Shelf } from './resolve-shelf.js';
+import { Solver } from './resolve-solver.js';
+import type { Candidate } from './resolve-versions.js';
+import type { Explained } from './resolve-words.js';
+import type { EngineProfile, Lock, ResolutionPreference } from './wire.js';
 
-/** What resolution needs to know of one published version. */
-export interface Candidate {
-  readonly version: string;
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-  readonly state: VersionState;
-  readonly stateReason?: string | undefined;
-  readonly runtime: { readonly type: string; readonly version: string };
-  readonly capabilities: readonly string[];
-  readonly dependencies: Readonly<Record<string, string>>;
-  readonly permissions: Permissions;
-}
-
-/** One constraint on a name, and who asks for it in words (`you`, `service demo/smart-grid 1.0.0`, `acme/thumb 1.3.0`). */
-export interface Constraint {
-  readonly name: string;
-  readonly range: string;
-  readonly by: string;
-}
-
-export interface ResolveInput {
+/** What is asked for, and on which engine. */
+export interface ResolveQuestion {
   readonly wants: readonly Constraint[];
   readonly engine: EngineProfile;
+  /**
+   * `highest`, the default: equal wants have an equal answer on every engine, and asking again brings updates.
+   * `installed`: a version that the engine has stays wherever a whole set can be found with it, so that asking again
+   * changes nothing without need; what an engine that only makes sure that a service is there should ask for.
+   */
+  readonly prefer?: ResolutionPreference | undefined;
+}
+
+export interface ResolveInput extends ResolveQuestion {
   /** All versions of every name that can be reached from the wants; an unknown name is absent. */
   readonly candidates: ReadonlyMap<string, readonly Candidate[]>;
+  /** By name and channel: the version that the channel leads to. `latest` is computed, whatever stands here. */
+  readonly channels?: ReadonlyMap<string, Readonly<Record<string, string>>> | undefined;
 }
 
-/** Choices tried before resolution gives up and says so: a hostile graph costs bounded time. */
-const maxSteps = 20_000;
+export interface ResolveSource {
+  /** All versions of each name, asked for when the search comes upon it; an unknown name may be left out. */
+  readonly load: (names: readonly string[]) => Promise<ReadonlyMap<string, ProxyletVersions>>;
+  /** Called every few milliseconds of work, so that a hard resolution does not stop the whole process. */
+  readonly pause?: (() => Promise<void>) | undefined;
+}
+
+type Found = Pick<Lock, 'proxylets'>;
+
+/** Obstacles that one refusal names. */
+const maxObstacles = 20;
+const nothing: ProxyletVersions = { versions: [] };
 
 /**
- * Chooses one version for every wanted name and everything it depends on, highest first, an already installed
- * digest before an equal choice. Complete: it goes back on earlier choices until a set fits or none is left.
+ * Chooses one version for every wanted name and for everything it depends on. Complete: where a set exists that meets
+ * every want, one is found. Deterministic: of all sets it is the one that gives the first want its best version, then
+ * the second, and so on through the dependencies, breadth first; best is what `prefer` says.
  *
- * @throws Problem `unresolvable`, whose `errors` say in words which want met which obstacle
+ * - A range takes pre-releases only where it names one (npm's rule); a channel takes the version it leads to.
+ * - A yanked version is taken for an exact pin (`1.2.3`, `=1.2.3`), and by ranges where a want pins it or the engine
+ *   has it installed; with a warning. A deprecated one is taken with a warning. A quarantined one never is.
+ *
+ * @throws Problem `unresolvable`: `errors` say in words which chain of wants met which obstacle, `obstacles` the same
+ *   for machines; without these obstacles there would be a set (of more than 20, the first 20 are named)
+ * @throws Problem `resolution-too-hard` where no answer was found within a bounded effort (well under a second)
  */
-export function resolve(input: ResolveInput): Pick<Lock, 'proxylets'> {
-  const search = new Search(input);
-  const chosen = search.run(new Map(), input.wants);
-  if (chosen === undefined) throw search.refusal();
-  return { proxylets: inOrder(chosen, input.wants) };
-}
-
-type Chosen = ReadonlyMap<string, Candidate>;
-
-class Search {
-  private steps = 0;
-  /** Obstacles by name, of the deepest attempt: what the caller is told. */
-  private readonly obstacles = new Map<string, string>();
-
-  constructor(private readonly input: ResolveInput) {}
-
-  run(chosen: Chosen, open: readonly Constraint[]): Chosen | undefined {
-    const [next, ...rest] = open;
-    if (next === undefined) return chosen;
-    const existing = chosen.get(next.name);
-    if (existing !== undefined) {
-      if (satisfies(existing.version, next.range)) return this.run(chosen, rest);
-      this.obstacles.set(
-        next.name,
-        `${next.by} wants ${next.name} ${next.range}, but ${existing.version} is needed by another want`,
-      );
-      return undefined;
+export function resolve(input: ResolveInput): Found {
+  const { candidates, channels } = input;
+  const loaded = new Map<string, ProxyletVersions>();
+  const search = searching(input, loaded);
+  for (let step = search.next(); ; step = search.next()) {
+    if (step.done === true) return step.value;
+    for (const name of step.value) {
+      loaded.set(name, { versions: candidates.get(name) ?? nothing.versions, channels: channels?.get(name) });
     }
-    for (const candidate of this.fitting(next, open)) {
-      this.steps += 1;
-      if (this.steps > maxSteps) return undefined;
-      const needs = Object.entries(candidate.dependencies).map(([name, range]) => ({
-        name,
-        range,
-        by: `${next.name} ${candidate.version}`,
-      }));
-      const result = this.run(new Map(chosen).set(next.name, candidate), [...rest, ...needs]);
-      if (result !== undefined) return result;
-    }
-    return undefined;
-  }
-
-  refusal(): Problem {
-    if (this.steps > maxSteps) {
-      return new Problem(
-        'unresolvable',
-        'The wants are too entangled: no set was found within the allowed effort.',
-      );
-    }
-    const errors = [...this.obstacles.values()].map((detail) => ({ pointer: '/wants', detail }));
-    return new Problem('unresolvable', `${errors[0]?.detail ?? 'No set of versions meets every want'}.`, {
-      errors,
-    });
-  }
-
-  /** Versions that meet the constraint and run on the engine, best first; records why there is none. */
-  private fitting(want: Constraint, open: readonly Constraint[]): readonly Candidate[] {
-    const all = this.input.candidates.get(want.name);
-    if (all === undefined || all.length === 0) {
-      this.obstacles.set(
-        want.name,
-        `${want.by} wants ${want.name} ${want.range}, which this catalog does not have`,
-      );
-      return [];
-    }
-    const ranges = open.filter((constraint) => constraint.name === want.name);
-    const inRange = all.filter((c) => ranges.every(({ range }) => satisfies(c.version, range)));
-    const alive = inRange.filter((c) => c.state !== 'yanked');
-    const fitting = alive.filter((c) => this.hindrance(c) === undefined);
-    if (fitting.length === 0) this.obstacles.set(want.name, this.explain(want, ranges, all, inRange, alive));
-    return fitting.toSorted((a, b) => compareVersions(b.version, a.version));
-  }
-
-  private explain(
-    want: Constraint,
-    ranges: readonly Constraint[],
-    all: readonly Candidate[],
-    inRange: readonly Candidate[],
-    alive: readonly Candidate[],
-  ): string {
-    const asked = ranges.map(({ range, by }) => `${by} wants ${want.name} ${range}`).join(' and ');
-    const near = highest(alive);
-    if (near !== undefined) return `${asked}; ${near.version} would do but ${this.hindrance(near) ?? ''}`;
-    const yanked = highest(inRange);
-    if (yanked !== undefined) {
-      return `${asked}; ${yanked.version} would do but was yanked: ${quote(yanked.stateReason ?? '')}`;
-    }
-    const top = highest(all);
-    return `${asked}, but no such version exists${top === undefined ? '' : `; the highest is ${top.version}`}`;
-  }
-
-  /** Why the engine cannot run the candidate; undefined where it can. */
-  private hindrance(candidate: Candidate): string | undefined {
-    const { type, version } = candidate.runtime;
-    const { runtimes, capabilities } = this.input.engine;
-    const sameType = runtimes.filter((runtime) => runtime.type === type);
-    if (!sameType.some((runtime) => satisfies(runtime.version, version))) {
-      const have = sameType.map((runtime) => runtime.version).join(', ');
-      return `needs runtime ${type} ${version}; this engine has ${have === '' ? `no ${type}` : have}`;
-    }
-    const missing = candidate.capabilities.filter((want) => !offersCapability(capabilities, want));
-    return missing.length === 0 ? undefined : `needs ${missing.join(', ')}, which this engine does not offer`;
   }
 }
 
-function highest(candidates: readonly Candidate[]): Candidate | undefined {
-  return candidates.toSorted((a, b) => compareVersions(b.version, a.version))[0];
+/**
+ * As `resolve`, with names loaded as the search meets them: mostly one step per proxylet of the answer, and none for
+ * what only passed-over versions depend on.
+ */
+export async function resolveFrom(question: ResolveQuestion, { load, pause }: ResolveSource): Promise<Found> {
+  const loaded = new Map<string, ProxyletVersions>();
+  const search = searching(question, loaded);
+  for (let step = search.next(); ; step = search.next()) {
+    if (step.done === true) return step.value;
+    const names = step.value;
+    if (names.length === 0) await pause?.();
+    else {
+      const found = await load(names);
+      for (const name of names) loaded.set(name, found.get(name) ?? nothing);
+    }
+  }
 }
 
-/** Dependencies first, each with the wants that led to it. A cycle is allowed: its members keep the order met. */
-function inOrder(chosen: Chosen, wants: readonly Constraint[]): LockedProxylet[] {
-  const because = new Map<string, string[]>();
-  const note = (name: string, text: string): void => {
-    because.set(name, [...(because.get(name) ?? []), text]);
+/** Yields the names it must be given in `loaded` before it goes on; none where it only pauses. */
+function* searching(
+  { wants, engine, prefer = 'highest' }: ResolveQuestion,
+  loaded: ReadonlyMap<string, ProxyletVersions>,
+): Generator<readonly string[], Found, undefined> {
+  const effort = new Effort();
+  const fitness = new Fitness(engine, effort);
+  const shelves = new Map<string, Shelf>();
+  const shelf = (name: string): Shelf | undefined => {
+    const stock = loaded.get(name);
+    const before = shelves.get(name);
+    if (stock === undefined || before !== undefined) return before;
+    const wanted = wants.flatMap((want) => (want.name === name ? (want.range ?? []) : []));
+    const isInstalled = installedTest(engine, name);
+    const made = new Shelf(name, stock, { fitness, effort, isInstalled, wanted, prefer });
+    shelves.set(name, made);
+    return made;
   };
-  for (const want of wants) note(want.name, `${want.by} wants ${want.range}`);
-  for (const [name, candidate] of chosen) {
-    for (const [dependency, range] of Object.entries(candidate.dependencies)) {
-      note(dependency, `${name} ${candidate.version} wants ${range}`);
+  const waived = new Set<string>();
+  const obstacles: Explained[] = [];
+  while (obstacles.length < maxObstacles) {
+    const outcome = yield* new Solver({ wants, effort, shelf, waived }).run();
+    if ('chosen' in outcome) {
+      if (obstacles.length === 0) return { proxylets: lockOf(outcome.chosen, wants) };
+      break;
     }
+    // The name of each obstacle is taken as given from here on: what then still stands in the way is told as well.
+    const found = explain(outcome.facts, fitness);
+    if (found.length === 0) throw new Error('a refusal without an obstacle');
+    obstacles.push(...found);
+    for (const { obstacle } of found) waived.add(obstacle.name);
   }
-  const ordered: LockedProxylet[] = [];
-  const seen = new Set<string>();
-  const visit = (name: string): void => {
-    const candidate = chosen.get(name);
-    if (candidate === undefined || seen.has(name)) return;
-    seen.add(name);
-    const names = Object.keys(candidate.dependencies);
-    for (const dependency of names) visit(dependency);
-    ordered.push({
-      name,
-      version: candidate.version,
-      digest: candidate.digest,
-      sizeBytes: candidate.sizeBytes,
-      dependencies: Object.fromEntries(names.map((n) => [n, chosen.get(n)?.version ?? ''])),
-      permissions: {
-        capabilities: [...candidate.permissions.capabilities],
-        fetch: [...candidate.permissions.fetch],
-        topics: {
-          subscribe: [...candidate.permissions.topics.subscribe],
-          publish: [...candidate.permissions.topics.publish],
-        },
-        secrets: [...candidate.permissions.secrets],
-      },
-      because: because.get(name) ?? [],
-      ...(candidate.state === 'deprecated' ? { warning: candidate.stateReason ?? 'deprecated' } : {}),
-    });
-  };
-  for (const want of wants) visit(want.name);
-  return ordered;
+  throw refusal(obstacles);
+}
+
+function installedTest({ installed }: EngineProfile, name: string): (candidate: Candidate) => boolean {
+  const here = installed.filter((one) => one.name === name);
+  return ({ version, digest }) =>
+    here.some((one) => one.version === version && (one.digest === undefined || one.digest === digest));
+}
+
+function refusal(all: readonly Explained[]): Problem {
+  const told = all.slice(0, maxObstacles);
+  const others = told.length - 1;
+  const more =
+    others > 0 ? ` There ${others === 1 ? 'is 1 more obstacle' : `are ${others} more obstacles`}.` : '';
+  return new Problem('unresolvable', `${told[0]?.detail ?? ''}.${more}`, {
+    errors: told.map(({ pointer, detail }) => ({ pointer, detail })),
+    extra: { obstacles: told.map(({ obstacle }) => obstacle) },
+  });
 }

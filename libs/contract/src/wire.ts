@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isCapabilityOffer } from './capability.js';
-import { isName } from './name.js';
+import { isName, isNamePart } from './name.js';
 import { isRange, isVersion } from './version.js';
 
 /** Shapes of the HTTP contract (DESIGN §7) that more than one part reads or writes. */
@@ -32,17 +32,55 @@ export const engineProfileSchema = z.strictObject({
 });
 export type EngineProfile = z.output<typeof engineProfileSchema>;
 
+/** A movable name of one version, such as `next`; `latest` is computed. Nothing that could be a range. */
+export function isChannel(value: string): boolean {
+  return isNamePart(value) && !isRange(value);
+}
+
+export const channelSchema = z
+  .string()
+  .refine(
+    isChannel,
+    'must be a channel such as next: lower-case words with hyphens between them, and no range',
+  )
+  .meta({ example: 'next' });
+
 export const wantSchema = z.union([
   z.strictObject({ proxylet: nameSchema, range: rangeSchema.default('*') }),
+  z.strictObject({ proxylet: nameSchema, channel: channelSchema }),
   z.strictObject({ service: nameSchema, range: rangeSchema.default('*') }),
 ]);
 export type Want = z.output<typeof wantSchema>;
 
+/** What resolution prefers where several versions do: `highest` by default, see `ResolveQuestion`. */
+export const resolutionPreferences = ['highest', 'installed'] as const;
+export type ResolutionPreference = (typeof resolutionPreferences)[number];
+
 export const resolveRequestSchema = z.strictObject({
   engine: engineProfileSchema,
   wants: z.array(wantSchema).min(1).max(200),
+  prefer: z.enum(resolutionPreferences).optional(),
 });
 export type ResolveRequest = z.output<typeof resolveRequestSchema>;
+
+/** What stands in the way of a resolution, once for each name: `obstacles` of the problem `unresolvable`. */
+export const obstacleSchema = z.object({
+  /** The proxylet that cannot be had as asked. */
+  name: nameSchema,
+  /** What is asked of it: a range or a channel. */
+  range: z.string().optional(),
+  channel: z.string().optional(),
+  /** The chain of wants that asks, in words: `service demo/smart-grid 1.0.0 → demo/meters 1.2.0`. */
+  by: z.string(),
+  kind: z.enum(['missing-name', 'no-version', 'yanked', 'quarantined', 'runtime', 'capability', 'conflict']),
+  /** The version that comes nearest. */
+  nearest: z.string().optional(),
+  /** Of a conflict: who asks for something else. */
+  against: z
+    .array(z.object({ range: z.string().optional(), channel: z.string().optional(), by: z.string() }))
+    .optional(),
+});
+export type Obstacle = z.output<typeof obstacleSchema>;
 
 export const permissionsSchema = z.object({
   capabilities: z.array(z.string()),
@@ -112,8 +150,17 @@ export interface Page<T> {
   readonly nextCursor?: string | undefined;
 }
 
-export const versionStates = ['published', 'deprecated', 'yanked'] as const;
+/** `quarantined`: held by the platform; its bytes are given to nobody. Nothing yanked or quarantined is resolved. */
+export const versionStates = ['published', 'deprecated', 'yanked', 'quarantined'] as const;
 export type VersionState = (typeof versionStates)[number];
+
+/** How bad the reason of a state is. */
+export const severities = ['info', 'broken', 'security', 'legal'] as const;
+export type Severity = (typeof severities)[number];
+
+/** Who may read a proxylet: every valid token; whoever is signed in at a configured issuer; members of the namespace. */
+export const visibilities = ['public', 'internal', 'private'] as const;
+export type Visibility = (typeof visibilities)[number];
 
 /** States of an installation (DESIGN §7). */
 export const installationStates = [
