@@ -5,9 +5,11 @@ import {
   type HostServices,
   type KvOperation,
   type KvResult,
+  type OnBehalf,
   type OutboundRequest,
   type OutboundResponse,
 } from '@proxylet/sandbox';
+import type { DependencyCalls } from './dependency-calls.js';
 import type { EgressGuard } from './egress/egress-guard.js';
 import { type Active, hasKv } from './installations/active.js';
 import type { InstallationRegistry } from './installations/registry.js';
@@ -24,12 +26,23 @@ export class EngineServices implements HostServices {
     private readonly kvStore: KvStore,
     private readonly egress: EgressGuard,
     private readonly logs: GuestLogs,
+    private readonly dependencies: DependencyCalls,
   ) {}
 
   async fetch(guest: Guest, request: OutboundRequest, signal: AbortSignal): Promise<OutboundResponse> {
     const { record } = this.known(guest);
     const subject = { installationId: record.id, proxylet: record.name, granted: record.granted.fetch };
     return this.egress.fetch(subject, request, signal);
+  }
+
+  async call(
+    guest: Guest,
+    name: string,
+    request: OutboundRequest,
+    onBehalf: OnBehalf,
+    signal: AbortSignal,
+  ): Promise<OutboundResponse> {
+    return this.dependencies.call(this.known(guest), name, request, onBehalf, signal);
   }
 
   kv(guest: Guest, operation: KvOperation): KvResult {

@@ -5,6 +5,7 @@ import { type EngineProfile, Problem } from '@proxylet/contract';
 import { startSandbox } from '@proxylet/sandbox';
 import { CatalogClient } from './catalog/catalog-client.js';
 import { CallMetrics } from './data-plane/call-metrics.js';
+import { DependencyCalls } from './dependency-calls.js';
 import { EgressGuard } from './egress/egress-guard.js';
 import { EgressRules } from './egress/egress-rules.js';
 import { defaultLimitsOf, type EngineConfig } from './engine.config.js';
@@ -67,9 +68,10 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   const logs = new GuestLogs((fields, text) => log.info(fields, text));
   const egress = opened.use(new EgressGuard({ rules, ownPorts, limits: egressLimits(config) }));
   let lost = 0;
+  const dependencies = new DependencyCalls(registry, () => sandbox);
   const sandbox = opened.use(
     await startSandbox({
-      services: new EngineServices(registry, kv, egress, logs),
+      services: new EngineServices(registry, kv, egress, logs, dependencies),
       runnerMemoryMb: config.runnerMemoryMb,
       maxRunners: config.maxRunners,
       onRunnerLost: (event) => {

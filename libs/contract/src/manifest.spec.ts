@@ -54,6 +54,16 @@ describe('a manifest', () => {
     ['a wildcard in the middle', { fetch: ['https://a.*.example'] }, '/fetch/0'],
     ['a host of another scheme', { fetch: ['ftp://a.example'] }, '/fetch/0'],
     ['a dependency without a range', { dependencies: { 'acme/exif': 'nope' } }, '/dependencies/acme~1exif'],
+    [
+      'two dependencies of one binding',
+      { dependencies: { 'a/exif': '*', 'b/exif': '*' } },
+      '/dependencies/b~1exif',
+    ],
+    [
+      'a dependency named as a binding of the engine',
+      { dependencies: { 'a/kv': '*' } },
+      '/dependencies/a~1kv',
+    ],
     ['a limit of nothing', { limits: { memoryMb: 0 } }, '/limits/memoryMb'],
     ['an unknown limit', { limits: { disk: 1 } }, '/limits/disk'],
     ['a description of a megabyte', { description: 'x'.repeat(1e6) }, '/description'],

@@ -38,6 +38,27 @@ const originText = z
     'must be an origin such as https://api.example.com or https://*.example.com, without a path',
   );
 
+/** Members of `env` that are the engine's own. */
+const reservedBindings = ['KV', 'TOPICS', 'CONFIG', 'SECRETS', 'CACHE', 'OUTBOX'];
+
+/** Member of `env` for a dependency: `acme/exif-reader` → `EXIF_READER` (DESIGN §6). */
+export function bindingOf(dependency: string): string {
+  return dependency
+    .slice(dependency.indexOf('/') + 1)
+    .toUpperCase()
+    .replaceAll('-', '_');
+}
+
+const dependenciesSchema = z.record(nameText, rangeText).superRefine((dependencies, context) => {
+  const taken = new Map(reservedBindings.map((binding) => [binding, 'the engine']));
+  for (const name of Object.keys(dependencies)) {
+    const binding = bindingOf(name);
+    const by = taken.get(binding);
+    if (by === undefined) taken.set(binding, name);
+    else context.addIssue({ code: 'custom', path: [name], message: `would be env.${binding}, as ${by} is` });
+  }
+});
+
 const limitsSchema = z.strictObject({
   /** Heap of the isolate, MB. */
   memoryMb: z.int().min(8).max(4096).optional(),
@@ -64,7 +85,7 @@ export const manifestSchema = z.strictObject({
     .optional(),
   runtime: z.strictObject({ type: z.enum(['isolate']), version: rangeText }),
   main: relativePath.default('dist/index.js'),
-  dependencies: z.record(nameText, rangeText).optional(),
+  dependencies: dependenciesSchema.optional(),
   capabilities: z.array(capabilityText).max(50).optional(),
   fetch: z.array(originText).max(50).optional(),
   scope: z.enum(['user', 'shared']).default('user'),

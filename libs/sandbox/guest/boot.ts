@@ -8,7 +8,7 @@ import { Crypto } from './crypto.js';
 import { enterAs } from './current.js';
 import { DOMException } from './dom-exception.js';
 import { CustomEvent, Event, EventTarget, setErrorReporter } from './events.js';
-import { fetch } from './fetch.js';
+import { dependency, fetch } from './fetch.js';
 import { FormData } from './form-data.js';
 import { attachHandler, startCall } from './handler.js';
 import { harden } from './harden.js';
@@ -72,11 +72,12 @@ function report(error: unknown): void {
 
 /** Makes the handler of the evaluated module the guest's; environment and identity come as JSON. */
 function attach(exported: unknown, environmentJson: string): string {
-  const { config, secrets, hasKv, installation } = JSON.parse(environmentJson) as Environment;
+  const { config, secrets, hasKv, dependencies, installation } = JSON.parse(environmentJson) as Environment;
   const env = {
     CONFIG: deepFreeze(config),
     SECRETS: Object.freeze(secrets),
     ...(hasKv ? { KV: kv } : {}),
+    ...Object.fromEntries(dependencies.map((binding) => [binding, dependency(binding)])),
   };
   return attachHandler(exported, Object.freeze(env), Object.freeze(installation));
 }
@@ -85,6 +86,7 @@ interface Environment {
   readonly config: unknown;
   readonly secrets: Record<string, string>;
   readonly hasKv: boolean;
+  readonly dependencies: readonly string[];
   readonly installation: object;
 }
 

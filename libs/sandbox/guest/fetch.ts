@@ -13,14 +13,31 @@ import { streams } from './streams.js';
 const windowBytes = 256 * 1024;
 
 /** Fetch §5.6. The engine sends the request; it reaches only the hosts that the manifest names. */
-export async function fetch(input: Request | { toString(): string }, init?: RequestInit): Promise<Response> {
+export function fetch(input: Request | { toString(): string }, init?: RequestInit): Promise<Response> {
+  return send('fetch', '', input, init);
+}
+
+/** `env.<DEPENDENCY>`: its `fetch` goes to another proxylet of the same owner on this engine. */
+export function dependency(binding: string): object {
+  return Object.freeze({
+    fetch: (input: Request | { toString(): string }, init?: RequestInit) =>
+      send('call', `${binding}\n`, input, init),
+  });
+}
+
+async function send(
+  kind: 'fetch' | 'call',
+  prefix: string,
+  input: Request | { toString(): string },
+  init: RequestInit | undefined,
+): Promise<Response> {
   const request = new Request(input, init);
   const { signal } = request;
   signal.throwIfAborted();
   const source = takeBody(request);
   const bytes = source === null ? undefined : await collect(source);
-  const head = `${request.method}\n${request.redirect}\n${request.url}\n${headersText(request.headers)}`;
-  const op = startOp('fetch', head, bytes);
+  const head = `${prefix}${request.method}\n${request.redirect}\n${request.url}\n${headersText(request.headers)}`;
+  const op = startOp(kind, head, bytes);
   const stopListening = listen(signal, op.id);
   const result = await op.result;
   if (!result.isStreaming) stopListening();

@@ -37,6 +37,8 @@ export interface GuestLimits {
 
 export interface GuestBindings {
   readonly kv: boolean;
+  /** Names of `env` members and the proxylets behind them, e.g. `EXIF` → `acme/exif`. */
+  readonly dependencies: Readonly<Record<string, string>>;
   /** Plain JSON given as `env.CONFIG`. */
   readonly config: unknown;
   readonly secrets: Readonly<Record<string, string>>;
@@ -61,6 +63,8 @@ export interface GuestRequest {
   readonly signal: AbortSignal;
   /** W3C trace id of the call, 32 hex digits. */
   readonly traceId: string;
+  /** How many proxylets have called one another to get here; 0 for a caller from outside. */
+  readonly depth?: number | undefined;
 }
 
 export interface GuestResponse {
@@ -88,6 +92,13 @@ export interface OutboundResponse {
   readonly redirected: boolean;
   readonly headers: readonly string[];
   readonly body: Uint8Array | Readable | undefined;
+}
+
+/** On whose behalf a guest asks: the caller of the open call, else the installation's owner. */
+export interface OnBehalf {
+  readonly user: GuestUser;
+  readonly traceId: string;
+  readonly depth: number;
 }
 
 export type KvOperation =
@@ -132,6 +143,14 @@ export interface GuestLogEntry {
  */
 export interface HostServices {
   fetch(guest: Guest, request: OutboundRequest, signal: AbortSignal): Promise<OutboundResponse>;
+  /** A call of another proxylet that the guest depends on, by the name its binding stands for. */
+  call(
+    guest: Guest,
+    name: string,
+    request: OutboundRequest,
+    onBehalf: OnBehalf,
+    signal: AbortSignal,
+  ): Promise<OutboundResponse>;
   kv(guest: Guest, operation: KvOperation): Promise<KvResult> | KvResult;
   log(guest: Guest, entries: readonly GuestLogEntry[]): void;
 }

@@ -29,6 +29,7 @@ export class SandboxFixture implements AsyncDisposable {
     fixture.sandbox = await startSandbox({
       services: {
         fetch: services.fetch ?? (() => Promise.reject(new Error('no network in this test'))),
+        call: services.call ?? (() => Promise.reject(new Error('no dependencies in this test'))),
         kv: services.kv ?? (() => ({ op: 'delete', existed: false })),
         log: (_, entries) => fixture.logs.push(...entries),
       },
@@ -54,7 +55,12 @@ export class SandboxFixture implements AsyncDisposable {
       version: '1.0.0',
       loadCode: () => Promise.resolve({ source, filename: `${name}@1.0.0/dist/index.js` }),
       limits: { memoryMb: 64, cpuMs: 500, timeoutMs: 10_000, bodyBytes: 8 * 1024 * 1024, ...options.limits },
-      bindings: { kv: true, config: options.config ?? {}, secrets: { API_KEY: 'k1' } },
+      bindings: {
+        kv: true,
+        dependencies: { EXIF: 'acme/exif' },
+        config: options.config ?? {},
+        secrets: { API_KEY: 'k1' },
+      },
       owner: alice,
     };
   }

@@ -1,5 +1,5 @@
 import type { Guest, GuestCode, GuestLimits } from '@proxylet/sandbox';
-import { type Permissions, parseCapability, type Problem } from '@proxylet/contract';
+import { bindingOf, type Permissions, parseCapability, type Problem } from '@proxylet/contract';
 import type { CallStats } from '../data-plane/call-metrics.js';
 import { mergedSettings } from '../install/config-schema.js';
 import type { Installation } from './installation.js';
@@ -59,7 +59,14 @@ export function guestOf(
     version,
     loadCode,
     limits: { ...settings.defaultLimits, ...definedOf(manifest.limits ?? {}), bodyBytes: settings.bodyBytes },
-    bindings: { kv: hasKv(granted), config: mergedSettings(manifest, config), secrets: {} },
+    bindings: {
+      kv: hasKv(granted),
+      dependencies: Object.fromEntries(
+        Object.keys(manifest.dependencies ?? {}).map((one) => [bindingOf(one), one]),
+      ),
+      config: mergedSettings(manifest, config),
+      secrets: {},
+    },
     owner: { subject: owner.subject, issuer: owner.issuer, roles: [] },
   };
 }

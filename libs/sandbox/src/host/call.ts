@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { isProblemCode, Problem, type ProblemCode } from '@proxylet/contract';
 import { type FrameWriter, toRunner } from '../wire/frames.js';
 import { decodeResponseHead } from '../wire/messages.js';
-import type { Guest, GuestRequest, GuestResponse } from '../types.js';
+import type { Guest, GuestRequest, GuestResponse, OnBehalf } from '../types.js';
 
 /** What a call needs of the link it runs over. */
 export interface CallLink {
@@ -44,6 +44,12 @@ export class HostCall {
 
   get traceId(): string | undefined {
     return this.request?.traceId;
+  }
+
+  get onBehalf(): OnBehalf | undefined {
+    if (this.request === undefined) return undefined;
+    const { user, traceId, depth = 0 } = this.request;
+    return { user, traceId, depth };
   }
 
   /** Sends a request body that did not come whole, as far as the guest grants. */

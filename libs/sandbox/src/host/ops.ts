@@ -6,8 +6,19 @@ import {
   GuestVisibleError,
   type HostServices,
   type KvOperation,
+  type OnBehalf,
   type OutboundRequest,
+  type OutboundResponse,
 } from '../types.js';
+
+/** What a guest asks for: `kind` and the call it asks for, then the payload. */
+export interface AskedOp {
+  readonly guest: Guest;
+  readonly onBehalf: OnBehalf;
+  readonly kind: string;
+  readonly payload: string;
+  readonly bytes: Buffer;
+}
 
 interface OpenOp {
   readonly guest: Guest;
@@ -25,6 +36,7 @@ const maxKvListLimit = 1000;
  */
 export class HostOps {
   private readonly open = new Map<number, OpenOp>();
+  private readonly openByGuest = new Map<Guest, number>();
 
   constructor(
     private readonly services: HostServices,
@@ -32,23 +44,24 @@ export class HostOps {
     private readonly flushSoon: () => void,
   ) {}
 
-  start(id: number, guest: Guest, text: string, bytes: Buffer): void {
-    const mine = [...this.open.values()].filter((op) => op.guest === guest).length;
+  start(id: number, asked: AskedOp): void {
+    const { guest } = asked;
+    const mine = this.openByGuest.get(guest) ?? 0;
     if (mine >= maxOpsPerGuest) {
       this.sendError(id, new GuestVisibleError('QuotaExceededError', 'too many operations at once'));
       return;
     }
     const op: OpenOp = { guest, cancel: new AbortController(), credit: 0, onCredit: undefined };
     this.open.set(id, op);
-    const [kind, payload] = splitHead(text);
-    this.run(id, op, kind, payload, bytes).catch((error: unknown) => {
-      if (this.open.delete(id)) this.sendError(id, error);
+    this.openByGuest.set(guest, mine + 1);
+    this.run(id, op, asked).catch((error: unknown) => {
+      if (this.close(id)) this.sendError(id, error);
     });
   }
 
   cancel(id: number): void {
     const op = this.open.get(id);
-    this.open.delete(id);
+    this.close(id);
     op?.cancel.abort();
     op?.onCredit?.();
   }
@@ -64,15 +77,31 @@ export class HostOps {
     for (const id of this.open.keys()) this.cancel(id);
   }
 
-  private async run(id: number, op: OpenOp, kind: string, payload: string, bytes: Buffer): Promise<void> {
+  /** @returns false where the operation was over already */
+  private close(id: number): boolean {
+    const op = this.open.get(id);
+    if (op === undefined) return false;
+    this.open.delete(id);
+    const left = (this.openByGuest.get(op.guest) ?? 1) - 1;
+    if (left > 0) this.openByGuest.set(op.guest, left);
+    else this.openByGuest.delete(op.guest);
+    return true;
+  }
+
+  private async run(id: number, op: OpenOp, asked: AskedOp): Promise<void> {
+    const { guest, kind, payload, bytes } = asked;
     if (kind === 'fetch') {
-      await this.fetch(id, op, payload, bytes);
+      await this.answer(id, op, this.services.fetch(guest, parseFetch(payload, bytes), op.cancel.signal));
       return;
     }
-    const operation = op.guest.bindings.kv ? parseKv(kind, payload, bytes) : undefined;
+    if (kind === 'call') {
+      await this.answer(id, op, this.callDependency(op, asked));
+      return;
+    }
+    const operation = guest.bindings.kv ? parseKv(kind, payload, bytes) : undefined;
     if (operation === undefined) throw new GuestVisibleError('TypeError', 'no such operation is granted');
-    const result = await this.services.kv(op.guest, operation);
-    if (!this.open.delete(id)) return;
+    const result = await this.services.kv(guest, operation);
+    if (!this.close(id)) return;
     switch (result.op) {
       case 'get':
         this.sendResult(id, JSON.stringify({ version: result.entry?.version ?? 0 }), result.entry?.value);
@@ -91,9 +120,20 @@ export class HostOps {
     }
   }
 
-  private async fetch(id: number, op: OpenOp, payload: string, bytes: Buffer): Promise<void> {
-    const request = parseFetch(payload, bytes);
-    const response = await this.services.fetch(op.guest, request, op.cancel.signal);
+  /** Payload: the binding, then what `fetch` sends. */
+  private async callDependency(
+    op: OpenOp,
+    { guest, onBehalf, payload, bytes }: AskedOp,
+  ): Promise<OutboundResponse> {
+    const [binding, rest] = splitHead(payload);
+    const { dependencies } = guest.bindings;
+    const name = Object.hasOwn(dependencies, binding) ? dependencies[binding] : undefined;
+    if (name === undefined) throw new GuestVisibleError('TypeError', 'no such dependency is declared');
+    return this.services.call(guest, name, parseFetch(rest, bytes), onBehalf, op.cancel.signal);
+  }
+
+  private async answer(id: number, op: OpenOp, pending: Promise<OutboundResponse>): Promise<void> {
+    const response = await pending;
     if (!this.open.has(id)) {
       if (response.body !== undefined && !(response.body instanceof Uint8Array)) response.body.destroy();
       return;
@@ -108,7 +148,7 @@ export class HostOps {
     ];
     const head = lines.join('\n');
     if (body === undefined || body instanceof Uint8Array) {
-      this.open.delete(id);
+      this.close(id);
       this.sendResult(id, head, body);
       return;
     }
@@ -130,7 +170,7 @@ export class HostOps {
       this.writer.frame(toRunner.opBody, id, 0, '', bytes);
       this.flushSoon();
     }
-    if (!this.open.delete(id)) return;
+    if (!this.close(id)) return;
     this.writer.frame(toRunner.opEnd, id);
     this.flushSoon();
   }

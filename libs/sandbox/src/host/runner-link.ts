@@ -5,6 +5,7 @@ import type {
   GuestRequest,
   GuestResponse,
   HostServices,
+  OnBehalf,
   RunnerInfo,
 } from '../types.js';
 import { type Frame, FrameReader, FrameWriter, toEngine, toRunner } from '../wire/frames.js';
@@ -160,7 +161,13 @@ export class RunnerLink implements CallLink {
     this.loadedById.set(guest.id, loaded);
     this.loadedByKey.set(loaded.key, loaded);
     const { limits, bindings, name, version } = guest;
-    const message: LoadMessage = { filename, ...limits, ...bindings, installation: { name, version } };
+    const message: LoadMessage = {
+      filename,
+      ...limits,
+      ...bindings,
+      dependencies: Object.keys(bindings.dependencies),
+      installation: { name, version },
+    };
     this.writer.frame(toRunner.load, 0, loaded.key, JSON.stringify(message), Buffer.from(source, 'utf8'));
     return loaded.key;
   }
@@ -201,7 +208,7 @@ export class RunnerLink implements CallLink {
         break;
       case toEngine.op: {
         const loaded = this.loadedByKey.get(arg);
-        if (loaded !== undefined) this.ops.start(id, loaded.guest, text, bytes);
+        if (loaded !== undefined) this.startOp(id, loaded.guest, text, bytes);
         break;
       }
       case toEngine.opCancel:
@@ -232,6 +239,15 @@ export class RunnerLink implements CallLink {
       default:
         throw new RangeError(`unknown frame type ${type}`);
     }
+  }
+
+  /** Text: `kind call` and, on the lines after it, the payload. */
+  private startOp(id: number, guest: Guest, text: string, bytes: Buffer): void {
+    const [head, payload] = splitHead(text);
+    const [kind = '', callId = ''] = head.split(' ');
+    const call = this.calls.get(Number(callId));
+    const onBehalf = call?.guest === guest ? call.onBehalf : undefined;
+    this.ops.start(id, { guest, kind, payload, bytes, onBehalf: onBehalf ?? asOwner(guest) });
   }
 
   private log(callId: number, key: number, text: string): void {
@@ -271,6 +287,11 @@ export class RunnerLink implements CallLink {
     const blamed = culprit === undefined ? '' : ` while ${culprit.name}@${culprit.version} ran`;
     if (!this.isStopping) this.options.onEnd(this, end, `${end}${blamed}: ${detail}`);
   }
+}
+
+/** Work under `waitUntil` goes on when the call is over for the engine: it is then the owner's. */
+function asOwner(guest: Guest): OnBehalf {
+  return { user: guest.owner, traceId: '', depth: 0 };
 }
 
 function lost(): Problem {

@@ -10,6 +10,25 @@ describe('a sandbox', () => {
   beforeAll(async () => {
     sut = await SandboxFixture.start({
       kv: (_, operation) => kvDouble(operation),
+      call: (_, name, { url, method, body }, { user, traceId, depth }) =>
+        Promise.resolve({
+          status: 200,
+          statusText: '',
+          url,
+          redirected: false,
+          headers: ['content-type', 'application/json'],
+          body: Buffer.from(
+            JSON.stringify([
+              name,
+              method,
+              url,
+              Buffer.from(body ?? []).toString(),
+              user.subject,
+              traceId,
+              depth,
+            ]),
+          ),
+        }),
       fetch: (_, { url, method, headers, body }) => {
         if (url.includes('refused')) throw new GuestVisibleError('TypeError', 'the host is not declared');
         const text = `${method} ${url} ${headers.join(',')} ${Buffer.from(body ?? []).toString()}`;
@@ -213,6 +232,26 @@ describe('a sandbox', () => {
       'POST https://api.example/a x-b,1,content-type,text/plain;charset=UTF-8 hi',
       'GET https://api.example/stream  |end',
       'TypeError: the host is not declared',
+    ]);
+  });
+
+  it('calls the proxylets it depends on, on behalf of the same user', async () => {
+    const text = await sut.text(
+      `const answer = await env.EXIF.fetch('https://exif/read?a=1', { method: 'POST', body: 'picture' });
+       return Response.json([await answer.json(), typeof env.OTHER]);`,
+      { depth: 2 },
+    );
+    expect(JSON.parse(text)).toEqual([
+      [
+        'acme/exif',
+        'POST',
+        'https://exif/read?a=1',
+        'picture',
+        'alice',
+        '0af7651916cd43dd8448eb211c80319c',
+        2,
+      ],
+      'undefined',
     ]);
   });
 

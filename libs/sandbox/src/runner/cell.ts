@@ -58,7 +58,7 @@ export class Cell {
   /** @throws StartFailure */
   start(): void {
     if (this.live !== undefined) return;
-    const { filename, memoryMb, config, secrets, kv, installation } = this.load;
+    const { filename, memoryMb, config, secrets, kv, dependencies, installation } = this.load;
     this.outside.mark(this.key);
     this.live = startIsolate(
       {
@@ -66,7 +66,7 @@ export class Cell {
         filename,
         memoryMb,
         startMs,
-        environmentJson: JSON.stringify({ config, secrets, hasKv: kv, installation }),
+        environmentJson: JSON.stringify({ config, secrets, hasKv: kv, dependencies, installation }),
       },
       this.outside.prelude,
       this.outside.hostFunctions(this),

@@ -239,7 +239,7 @@ export class Runner {
     known.set(opId, wireId);
     this.wireIdOfOp.set(cell, known);
     const payload = bytes === undefined ? undefined : new Uint8Array(bytes);
-    this.out.frame(toEngine.op, wireId, cell.key, `${kind}\n${text}`, payload);
+    this.out.frame(toEngine.op, wireId, cell.key, `${kind} ${cell.activeCallId}\n${text}`, payload);
   }
 }
 

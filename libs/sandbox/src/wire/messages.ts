@@ -8,6 +8,8 @@ export interface LoadMessage {
   readonly timeoutMs: number;
   readonly bodyBytes: number;
   readonly kv: boolean;
+  /** Members of `env` that stand for other proxylets. */
+  readonly dependencies: readonly string[];
   readonly config: unknown;
   readonly secrets: Readonly<Record<string, string>>;
   readonly installation: { readonly name: string; readonly version: string };
