@@ -1,4 +1,5 @@
 import { Problem } from '@proxylet/contract';
+import { skeletonOf } from '../confusable/skeleton.js';
 
 /** Names that would stand for the platform itself, or for a part of an address. */
 const reserved = new Set(
@@ -22,4 +23,10 @@ export function canonicalOf(namespace: string): string {
 export function assertNotReserved(namespace: string): void {
   if (!reserved.has(canonicalOf(namespace))) return;
   throw new Problem('namespace-reserved', `The namespace ${namespace} is reserved for the platform.`);
+}
+
+/** The reserved name that a namespace could be taken for, if there is one. */
+export function likeReserved(namespace: string): string | undefined {
+  const skeleton = skeletonOf(namespace);
+  return [...reserved].find((name) => skeletonOf(name) === skeleton);
 }

@@ -1,6 +1,6 @@
 import { Controller, Inject, Res } from '@nestjs/common';
 import type { Principal } from '@proxylet/auth';
-import { Body, CurrentPrincipal, Endpoint, Params } from '@proxylet/nest';
+import { Body, CurrentPrincipal, Endpoint, Params, Query, queryFlag } from '@proxylet/nest';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { visibilities } from '@proxylet/contract';
@@ -24,6 +24,11 @@ const transferBody = z.strictObject({
   keep: roleSchema.optional().meta({ description: 'Role the caller keeps; without it none' }),
   reason: reasonSchema,
 });
+const createQuery = z.strictObject({
+  'allow-confusable': queryFlag.meta({
+    description: 'A platform admin lets a name pass that could be taken for another; it is audited',
+  }),
+});
 const manage = { anyOf: ['catalog:manage', 'catalog:admin'] } as const;
 type NamespaceParams = z.output<typeof namespaceParams>;
 type MemberParams = z.output<typeof memberParams>;
@@ -35,21 +40,24 @@ export class NamespaceController {
   @Endpoint('PUT :ns', {
     summary: 'Create a namespace',
     description:
-      'The caller becomes its owner. Refused when it is taken, reserved, or differs from another only by hyphens.',
+      'The caller becomes its owner. Refused when it is taken, reserved, or could be taken for another: by hyphens, characters that look alike, or one typo where the other is popular.',
     tag: 'namespaces',
     params: namespaceParams,
+    query: createQuery,
     response: namespaceSchema,
     status: 201,
     answers: { 200: 'The namespace is yours already' },
-    errors: ['invalid-name', 'namespace-taken', 'namespace-reserved', 'name-confusable'],
+    errors: ['invalid-name', 'namespace-taken', 'namespace-reserved', 'name-confusable', 'forbidden'],
     scopes: { anyOf: ['catalog:publish', 'catalog:manage', 'catalog:admin'] },
   })
   async create(
     @Params() params: NamespaceParams,
+    @Query() query: z.output<typeof createQuery>,
     @CurrentPrincipal() principal: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<NamespaceView> {
-    const { isNew, view } = await this.namespaces.create(namespaceOf(params), principal);
+    const allow = query['allow-confusable'];
+    const { isNew, view } = await this.namespaces.create(namespaceOf(params), principal, allow);
     reply.status(isNew ? 201 : 200).header('location', `/v1/namespaces/${view.name}`);
     return view;
   }

@@ -4,6 +4,7 @@ import { parseName, Problem, type Visibility } from '@proxylet/contract';
 import { type EntityManager, Not } from 'typeorm';
 import { writeAudit } from '../audit.js';
 import { Clock } from '../clock.js';
+import { assertNamespaceIsClear } from '../confusable/name-guard.js';
 import { Database } from '../database/database.js';
 import { type MemberRole, MemberRow, NamespaceRow } from '../database/namespace.entity.js';
 import { findProxylet } from '../proxylet/version-queries.js';
@@ -38,11 +39,13 @@ export class NamespaceService {
   /**
    * Makes the caller the owner of a new namespace; for its owner it changes nothing.
    *
+   * @param allowConfusable a platform admin lets a name pass that could be taken for another
    * @throws Problem `namespace-reserved`, `namespace-taken`, `name-confusable`
    */
   async create(
     name: string,
     principal: Principal,
+    allowConfusable = false,
   ): Promise<{ readonly isNew: boolean; readonly view: NamespaceView }> {
     enforce(principal, 'catalog.create-namespace', {}, `namespace ${name}`);
     assertNotReserved(name);
@@ -51,6 +54,7 @@ export class NamespaceService {
       if (near !== null) return await this.assertOwn(near, name, principal, manager);
       const at = this.clock.now();
       const actor = principal.key;
+      await assertNamespaceIsClear(manager, name, { principal, allowConfusable, at });
       await manager.insert(NamespaceRow, {
         name,
         canonical: canonicalOf(name),
