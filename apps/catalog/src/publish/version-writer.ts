@@ -10,10 +10,16 @@ import { visibilityOfNew } from '../rights/visibility.js';
 import type { CheckedArchive } from './intake.js';
 import * as sql from './publish-sql.js';
 
+/** What is written of an archive. */
+export interface WrittenArchive
+  extends Pick<CheckedArchive, 'version' | 'digest' | 'sizeBytes' | 'warnings'> {
+  readonly archive: Pick<CheckedArchive['archive'], 'manifest' | 'digest' | 'files' | 'readme'>;
+}
+
 /** A version about to be written; its bytes are durable under `key`. */
-export interface NewVersion {
+export interface NewVersion<Checked extends WrittenArchive = CheckedArchive> {
   readonly target: QualifiedName;
-  readonly checked: CheckedArchive;
+  readonly checked: Checked;
   readonly key: BlobKey;
   /** Channel that is to lead there. */
   readonly channel: string | undefined;
@@ -25,6 +31,8 @@ export interface WrittenBy {
   readonly at: string;
   /** What the audit is to know of the caller besides. */
   readonly detail: Readonly<Record<string, unknown>>;
+  /** Who published it and when, where that was at another catalog. */
+  readonly published?: { readonly by: string; readonly at: string };
 }
 
 /** Whose bytes a clean-up has taken away before the transaction came: to be put again under another key. */
@@ -58,7 +66,7 @@ export async function isPublished(
  */
 export async function writeVersion(
   manager: EntityManager,
-  version: NewVersion,
+  version: NewVersion<WrittenArchive>,
   by: WrittenBy,
 ): Promise<void> {
   const { target, checked } = version;
@@ -80,7 +88,11 @@ export async function writeVersion(
   if (version.channel !== undefined) await moveChannel(manager, { ...version, proxyletId, versionId }, by);
 }
 
-async function writeBlob(manager: EntityManager, { checked, key }: NewVersion, at: string): Promise<void> {
+async function writeBlob(
+  manager: EntityManager,
+  { checked, key }: NewVersion<WrittenArchive>,
+  at: string,
+): Promise<void> {
   const { digest, sizeBytes } = checked;
   if ((await sql.insertBlob(manager, [digest, sizeBytes, at, key])).length > 0) return;
   if ((await sql.referToBlob(manager, [digest, at])).length > 0) return;
@@ -110,8 +122,8 @@ async function proxyletIdOf(manager: EntityManager, target: QualifiedName, at: s
 async function insertVersion(
   manager: EntityManager,
   proxyletId: number,
-  { archive, sizeBytes, warnings }: CheckedArchive,
-  { actor, at }: WrittenBy,
+  { archive, sizeBytes, warnings }: WrittenArchive,
+  { actor, at, published }: WrittenBy,
 ): Promise<number> {
   const { manifest, digest, files, readme } = archive;
   const capabilities = (manifest.capabilities ?? []).map((text) => parseCapability(text).name);
@@ -130,8 +142,8 @@ async function insertVersion(
     manifest.runtime.type,
     ` ${capabilities.join(' ')} `,
     JSON.stringify(warnings),
-    actor,
-    at,
+    published?.by ?? actor,
+    published?.at ?? at,
   ]);
   if (row === undefined) throw new Error('the database gave no id for a new version');
   return row.id;
@@ -140,7 +152,7 @@ async function insertVersion(
 async function writeParts(
   manager: EntityManager,
   versionId: number,
-  { manifest, files }: CheckedArchive['archive'],
+  { manifest, files }: WrittenArchive['archive'],
 ): Promise<void> {
   const dependencies = Object.entries(manifest.dependencies ?? {}).map(([t, r]) => ({ t, r }));
   if (dependencies.length > 0)
@@ -162,7 +174,7 @@ async function moveChannel(
     channel = '',
     proxyletId,
     versionId,
-  }: NewVersion & { readonly proxyletId: number; readonly versionId: number },
+  }: NewVersion<WrittenArchive> & { readonly proxyletId: number; readonly versionId: number },
   { actor, at }: WrittenBy,
 ): Promise<void> {
   await sql.moveChannel(manager, [proxyletId, channel, versionId]);
