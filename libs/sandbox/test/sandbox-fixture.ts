@@ -21,6 +21,7 @@ export interface Answer {
 export class SandboxFixture implements AsyncDisposable {
   readonly logs: GuestLogEntry[] = [];
   readonly lost: string[] = [];
+  readonly degraded: string[] = [];
   private guests = 0;
   private sandbox!: Sandbox;
 
@@ -34,6 +35,7 @@ export class SandboxFixture implements AsyncDisposable {
         log: (_, entries) => fixture.logs.push(...entries),
       },
       onRunnerLost: ({ reason }) => fixture.lost.push(reason),
+      onDegraded: (layer) => fixture.degraded.push(layer),
     });
     return fixture;
   }

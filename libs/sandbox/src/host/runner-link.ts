@@ -10,6 +10,7 @@ import type {
 } from '../types.js';
 import { type Frame, FrameReader, FrameWriter, toEngine, toRunner } from '../wire/frames.js';
 import { encodeCallHead, type LoadMessage, splitHead } from '../wire/messages.js';
+import type { Containment } from './containment.js';
 import { bodyTooLarge, type CallLink, HostCall } from './call.js';
 import { Heartbeat } from './heartbeat.js';
 import { HostOps } from './ops.js';
@@ -18,6 +19,7 @@ import { type RunnerEnd, RunnerProcess } from './runner-process.js';
 
 export interface LinkOptions {
   readonly files: RunnerFiles;
+  readonly containment: Containment;
   readonly services: HostServices;
   readonly memoryMb: number;
   readonly onEnd: (link: RunnerLink, end: RunnerEnd, detail: string) => void;
@@ -55,7 +57,7 @@ export class RunnerLink implements CallLink {
       this.rejectReady = reject;
     });
     this.ready.catch(() => undefined);
-    this.process = new RunnerProcess(options.files, (end, culprit, detail) =>
+    this.process = new RunnerProcess(options.files, options.containment, (end, culprit, detail) =>
       this.ended(end, culprit, detail),
     );
     this.writer = new FrameWriter((data) => this.process.socket.write(data));

@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Containment } from './containment.js';
 import { cpuTimeMs, residentBytes } from './proc.js';
 import { runnerArguments, type RunnerFiles } from './runner-files.js';
 
@@ -27,9 +28,14 @@ export class RunnerProcess {
   private readonly markFile: number;
   private readonly child: ChildProcess;
 
-  constructor(files: RunnerFiles, onEnd: (end: RunnerEnd, culpritKey: number, detail: string) => void) {
+  constructor(
+    files: RunnerFiles,
+    containment: Containment,
+    onEnd: (end: RunnerEnd, culpritKey: number, detail: string) => void,
+  ) {
     this.markFile = openMarkFile();
-    this.child = spawn(process.execPath, runnerArguments(files), {
+    const [program, args] = containment.wrap(process.execPath, runnerArguments(files));
+    this.child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', this.markFile],
       env: {},
       cwd: '/',

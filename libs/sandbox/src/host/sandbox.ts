@@ -1,6 +1,6 @@
 import { Problem } from '@proxylet/contract';
 import type { Guest, GuestRequest, GuestResponse, RunnerInfo, Sandbox, SandboxOptions } from '../types.js';
-import { residentBytes } from './proc.js';
+import { type Containment, detectContainment } from './containment.js';
 import { runnerFiles } from './runner-files.js';
 import { type LinkOptions, RunnerLink } from './runner-link.js';
 
@@ -12,13 +12,9 @@ const idleCheckMs = 30 * 1000;
 
 /** Starts the first spare runner, so that a fault of the installation shows at start and not at the first call. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  if (residentBytes(process.pid) === undefined) {
-    options.onDegraded?.(
-      'runner-memory',
-      'this system has no /proc: the resident size of runners is not watched',
-    );
-  }
-  const pool = new RunnerPool(options);
+  const containment = detectContainment();
+  for (const { layer, reason } of containment.denied) options.onDegraded?.(layer, reason);
+  const pool = new RunnerPool(options, containment);
   await pool.prepare();
   return pool;
 }
@@ -33,10 +29,11 @@ class RunnerPool implements Sandbox {
   private spare: RunnerLink | undefined;
   private isDisposed = false;
 
-  constructor(options: SandboxOptions) {
+  constructor(options: SandboxOptions, containment: Containment) {
     this.maxRunners = options.maxRunners ?? defaultMaxRunners;
     this.linkOptions = {
       files: runnerFiles(),
+      containment,
       services: options.services,
       memoryMb: options.runnerMemoryMb ?? defaultRunnerMemoryMb,
       onEnd: (link, _, detail) => {
