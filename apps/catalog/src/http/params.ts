@@ -3,9 +3,10 @@ import { z } from 'zod';
 
 export const namespaceParams = z.strictObject({ ns: z.string().meta({ example: 'demo' }) });
 export const memberParams = namespaceParams.extend({
-  principal: z
-    .string()
-    .meta({ description: '`user|<issuer>|<subject>`, or a subject alone for one of your own issuer' }),
+  principal: z.string().meta({
+    description:
+      '`user|<issuer>|<subject>`, `service|<issuer>|<client>`, `role:<issuer>|<name>` for all who have that role, or a subject alone for a user of your own issuer',
+  }),
 });
 export const nameParams = namespaceParams.extend({ name: z.string().meta({ example: 'geo' }) });
 export const versionParams = nameParams.extend({ v: z.string().meta({ example: '1.0.0' }) });

@@ -29,12 +29,13 @@ export class FeedFollower implements OnModuleDestroy {
       if (page.items.length > 0 || late.aborted || waitMs === 0) return page;
       position = page.last;
       if ((await this.feed.bounds()).last === position) await firstOf(next, late);
+      if (!(await rights.isStillGood(this.database.read))) return { ...page, items: [] };
     }
   }
 
   /**
    * Sends every change after `since` to a stream until the reader goes. Where the feed no longer reaches back, a
-   * `gap` event says so and the stream ends.
+   * `gap` event says so and the stream ends; so it does where the reader's token has ended in the meantime.
    */
   async stream(stream: EventStream, since: number, rights: ReadRights): Promise<void> {
     this.streams.add(stream);
@@ -44,6 +45,7 @@ export class FeedFollower implements OnModuleDestroy {
       while (!stream.closed.aborted) {
         const next = this.database.changes.next();
         const page = await this.feed.page(position, streamPage, rights);
+        if (!(await rights.isStillGood(this.database.read))) break;
         for (const item of page.items) await stream.send('change', item, eventId(page.epoch, item.seq));
         const isDone = position === page.last;
         position = page.last;

@@ -7,9 +7,10 @@ import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { ChannelMoveRow, ChannelRow, ProxyletRow, VersionRow } from '../database/proxylet.entity.js';
 import { NamespaceService } from '../namespace/namespace.service.js';
+import { ReadRights } from '../rights/read-rights.js';
 import type { ChannelView } from './proxylet.schemas.js';
 import type { Tagged } from './proxylet.service.js';
-import { needProxylet, needVersion } from './version-queries.js';
+import { needProxylet, needVersion, readProxylet, withdrawn } from './version-queries.js';
 
 const historyLength = 100;
 
@@ -22,9 +23,9 @@ export class ChannelService {
   ) {}
 
   /** @throws Problem `not-found` */
-  async get(name: string, channel: string): Promise<Tagged<ChannelView>> {
+  async get(name: string, channel: string, reader: ReadRights): Promise<Tagged<ChannelView>> {
     const manager = this.database.read;
-    const { id: proxyletId } = await needProxylet(manager, parseName(name));
+    const { id: proxyletId } = await readProxylet(manager, reader, parseName(name));
     const row = await manager.findOneBy(ChannelRow, { proxyletId, name: channel });
     const history = await manager
       .createQueryBuilder(ChannelMoveRow, 'm')
@@ -53,14 +54,17 @@ export class ChannelService {
     principal: Principal,
   ): Promise<Tagged<ChannelView> & { readonly isNew: boolean }> {
     const target = parseName(name);
-    await this.namespaces.authorize(principal, 'catalog.manage-version', target.namespace);
+    await this.namespaces.authorizeOn(principal, 'catalog.move-channel', name);
     const isNew = await this.database.write(`proxylet ${name}`, async (manager) => {
       const proxylet = await needProxylet(manager, target);
       const to = await needVersion(manager, target, version);
       const before = await manager.findOneBy(ChannelRow, { proxyletId: proxylet.id, name: channel });
       assertIfMatch(ifMatch, before === null ? '' : etagOfChannel(before));
-      if (to.current.state === 'yanked') {
-        throw new Problem('invalid-request', `${name} ${version} was yanked: a channel cannot lead there.`);
+      if (withdrawn.includes(to.current.state)) {
+        throw new Problem(
+          'invalid-request',
+          `${name} ${version} is ${to.current.state}: a channel cannot lead there.`,
+        );
       }
       if (before?.versionId === to.id) return false;
       const at = this.clock.now();
@@ -84,7 +88,7 @@ export class ChannelService {
       });
       return before === null;
     });
-    return { ...(await this.get(name, channel)), isNew };
+    return { ...(await this.get(name, channel, ReadRights.of(principal))), isNew };
   }
 }
 

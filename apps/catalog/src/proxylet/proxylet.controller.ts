@@ -6,6 +6,8 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { channelOf, channelParams, nameOf, nameParams, versionOf, versionParams } from '../http/params.js';
 import { answer } from '../http/tagged.js';
+import { Reader } from '../rights/reader.js';
+import { ReadRights } from '../rights/read-rights.js';
 import { ChannelService } from './channel.service.js';
 import {
   channelBody,
@@ -15,8 +17,6 @@ import {
   proxyletItemSchema,
   proxyletSchema,
   type ProxyletView,
-  type StateChange,
-  stateBody,
   type VersionItem,
   versionItemSchema,
   versionSchemaFull,
@@ -58,9 +58,13 @@ export class ProxyletController {
     response: pageSchema(proxyletItemSchema),
     errors: ['not-found'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
-  search(@Query() query: z.output<typeof searchQuery>): Promise<Page<ProxyletItem>> {
-    return this.finder.search(query);
+  search(
+    @Query() query: z.output<typeof searchQuery>,
+    @Reader() reader: ReadRights,
+  ): Promise<Page<ProxyletItem>> {
+    return this.finder.search(query, reader);
   }
 
   @Endpoint('GET :ns/:name', {
@@ -71,13 +75,15 @@ export class ProxyletController {
     answers: { 304: 'Unchanged' },
     errors: ['invalid-name', 'not-found'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
   async get(
     @Params() params: NameParams,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Reader() reader: ReadRights,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ProxyletView | undefined> {
-    return answer(await this.proxylets.get(nameOf(params)), ifNoneMatch, reply);
+    return answer(await this.proxylets.get(nameOf(params), reader), ifNoneMatch, reply);
   }
 
   @Endpoint('GET :ns/:name/versions', {
@@ -88,12 +94,14 @@ export class ProxyletController {
     response: pageSchema(versionItemSchema),
     errors: ['invalid-name', 'not-found'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
   versions(
     @Params() params: NameParams,
     @Query() { limit, cursor }: z.output<typeof pageOnly>,
+    @Reader() reader: ReadRights,
   ): Promise<Page<VersionItem>> {
-    return this.proxylets.versions(nameOf(params), limit, cursor);
+    return this.proxylets.versions(nameOf(params), limit, cursor, reader);
   }
 
   @Endpoint('GET :ns/:name/versions/:v', {
@@ -104,13 +112,19 @@ export class ProxyletController {
     answers: { 304: 'Unchanged' },
     errors: ['invalid-name', 'invalid-version', 'not-found'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
   async version(
     @Params() params: VersionParams,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Reader() reader: ReadRights,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<VersionView | undefined> {
-    return answer(await this.proxylets.version(nameOf(params), versionOf(params)), ifNoneMatch, reply);
+    return answer(
+      await this.proxylets.version(nameOf(params), versionOf(params), reader),
+      ifNoneMatch,
+      reply,
+    );
   }
 
   @Endpoint('GET :ns/:name/versions/:v/readme', {
@@ -121,42 +135,17 @@ export class ProxyletController {
     answers: { 304: 'Unchanged' },
     errors: ['invalid-name', 'invalid-version', 'not-found'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
   async readme(
     @Params() params: VersionParams,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Reader() reader: ReadRights,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string | undefined> {
-    const tagged = await this.proxylets.readme(nameOf(params), versionOf(params));
+    const tagged = await this.proxylets.readme(nameOf(params), versionOf(params), reader);
     reply.header('content-type', 'text/markdown; charset=utf-8').header('x-content-type-options', 'nosniff');
     return answer(tagged, ifNoneMatch, reply);
-  }
-
-  @Endpoint('PATCH :ns/:name/versions/:v', {
-    summary: 'Deprecate, yank or restore a version',
-    description: 'A yanked version is chosen no more; whoever has its digest can still download it.',
-    tag: 'proxylets',
-    params: versionParams,
-    body: stateBody,
-    response: versionSchemaFull,
-    errors: ['invalid-name', 'invalid-version', 'not-found', 'forbidden', 'precondition-failed'],
-    scopes: manageVersion,
-  })
-  async changeState(
-    @Params() params: VersionParams,
-    @Body() change: StateChange,
-    @Headers('if-match') ifMatch: string | undefined,
-    @CurrentPrincipal() principal: Principal,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<VersionView | undefined> {
-    const tagged = await this.proxylets.changeState(
-      nameOf(params),
-      versionOf(params),
-      change,
-      ifMatch,
-      principal,
-    );
-    return answer(tagged, undefined, reply);
   }
 
   @Endpoint('GET :ns/:name/channels/:channel', {
@@ -167,13 +156,15 @@ export class ProxyletController {
     answers: { 304: 'Unchanged' },
     errors: ['invalid-name', 'not-found'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
   async channel(
     @Params() params: ChannelParams,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Reader() reader: ReadRights,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ChannelView | undefined> {
-    return answer(await this.channels.get(nameOf(params), channelOf(params)), ifNoneMatch, reply);
+    return answer(await this.channels.get(nameOf(params), channelOf(params), reader), ifNoneMatch, reply);
   }
 
   @Endpoint('PUT :ns/:name/channels/:channel', {

@@ -1,6 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
 import { type Lock, lockSchema, resolveRequestSchema, type ResolveRequest } from '@proxylet/contract';
 import { Body, Endpoint } from '@proxylet/nest';
+import { Reader } from '../rights/reader.js';
+import { ReadRights } from '../rights/read-rights.js';
 import { ResolveService } from './resolve.service.js';
 
 @Controller('v1/resolve')
@@ -14,10 +16,11 @@ export class ResolveController {
     tag: 'resolve',
     body: resolveRequestSchema,
     response: lockSchema,
-    errors: ['unresolvable'],
+    errors: ['unresolvable', 'resolution-too-hard'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
-  resolve(@Body() request: ResolveRequest): Promise<Lock> {
-    return this.resolver.resolve(request);
+  resolve(@Body() request: ResolveRequest, @Reader() reader: ReadRights): Promise<Lock> {
+    return this.resolver.resolve(request, reader);
   }
 }

@@ -1,6 +1,7 @@
 import { can, covers, type Grant, memberKeysOf, type Principal } from '@proxylet/auth';
 import { formatName, type Visibility } from '@proxylet/contract';
-import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import { type EntityManager, IsNull, type ObjectLiteral, type SelectQueryBuilder } from 'typeorm';
+import { PublishTokenRow } from '../database/rights.entity.js';
 
 /** What has to be known of a proxylet to say who may read it. */
 export interface Readable {
@@ -91,6 +92,15 @@ export class ReadRights {
       if (grant.namespace !== undefined) return grant.namespace === proxylet.namespace;
     }
     return proxylet.visibility === 'internal' || (await this.isMember(manager, proxylet.namespace));
+  }
+
+  /** Whether the caller's token is good yet: for an answer that goes on long after the request. */
+  async isStillGood(manager: EntityManager): Promise<boolean> {
+    const { principal } = this;
+    if (principal === undefined) return true;
+    if (principal.expiresAtMs <= Date.now()) return false;
+    if (principal.grant === undefined || principal.tokenId === undefined) return true;
+    return await manager.existsBy(PublishTokenRow, { id: principal.tokenId, revokedAt: IsNull() });
   }
 
   /** Whether the caller belongs to the namespace in any role. */

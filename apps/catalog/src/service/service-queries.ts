@@ -9,6 +9,8 @@ import {
 } from '@proxylet/contract';
 import type { EntityManager } from 'typeorm';
 import { Database } from '../database/database.js';
+import { hiddenOf } from '../rights/hidden.js';
+import type { ReadRights } from '../rights/read-rights.js';
 import { ServiceRow, ServiceVersionRow } from '../database/service.entity.js';
 
 /** A registered version of a service, its definition read. */
@@ -41,6 +43,23 @@ export class ServiceQueries {
     throw new Problem('not-found', `There is no service ${formatName(name)}.`);
   }
 
+  /**
+   * Those a caller may know of: a service tells of its proxylets, so who may not read one of these sees the service
+   * as a member of its namespace only.
+   */
+  async readable(
+    namespace: string,
+    versions: readonly RegisteredService[],
+    reader: ReadRights,
+  ): Promise<RegisteredService[]> {
+    const names = new Set(versions.flatMap(({ definition }) => Object.keys(definition.proxylets)));
+    const hidden = await hiddenOf(this.database.read, names, reader);
+    if (hidden.size === 0 || (await reader.isMember(this.database.read, namespace))) return [...versions];
+    return versions.filter(({ definition }) =>
+      Object.keys(definition.proxylets).every((name) => !hidden.has(name)),
+    );
+  }
+
   /** Highest first, below a precedence where one is given. */
   async versions(serviceId: number, limit: number, below?: string): Promise<RegisteredService[]> {
     const query = this.database.read
@@ -57,9 +76,11 @@ export class ServiceQueries {
    *
    * @throws Problem `not-found`
    */
-  async needHighest(name: string, range: string): Promise<RegisteredService> {
+  async needHighest(name: string, range: string, reader: ReadRights): Promise<RegisteredService> {
     const service = await this.need(parseName(name));
-    const versions = await this.versions(service.id, scanMax);
+    const versions = await this.readable(service.namespace, await this.versions(service.id, scanMax), reader);
+    // To whoever may see no version of it, the service does not exist.
+    if (versions.length === 0) throw new Problem('not-found', `There is no service ${name}.`);
     const found =
       versions.find(({ version }) => satisfies(version, range)) ?? (range === '*' ? versions[0] : undefined);
     if (found !== undefined) return found;

@@ -6,6 +6,8 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { nameOf, nameParams, versionOf, versionParams } from '../http/params.js';
 import { answer } from '../http/tagged.js';
+import { Reader } from '../rights/reader.js';
+import { ReadRights } from '../rights/read-rights.js';
 import { type ServiceItem, serviceItemSchema, serviceSchema, type ServiceView } from './service.schemas.js';
 import { ServiceService } from './service.service.js';
 
@@ -52,13 +54,15 @@ export class ServiceController {
     answers: { 304: 'Unchanged' },
     errors: ['invalid-name', 'not-found'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
   async get(
     @Params() params: NameParams,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Reader() reader: ReadRights,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ServiceView | undefined> {
-    return answer(await this.services.get(nameOf(params)), ifNoneMatch, reply);
+    return answer(await this.services.get(nameOf(params), reader), ifNoneMatch, reply);
   }
 
   @Endpoint('GET :ns/:name/versions', {
@@ -69,12 +73,14 @@ export class ServiceController {
     response: pageSchema(serviceItemSchema),
     errors: ['invalid-name', 'not-found'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
   versions(
     @Params() params: NameParams,
     @Query() { limit, cursor }: z.output<typeof pageOnly>,
+    @Reader() reader: ReadRights,
   ): Promise<Page<ServiceItem>> {
-    return this.services.versions(nameOf(params), limit, cursor);
+    return this.services.versions(nameOf(params), limit, cursor, reader);
   }
 
   @Endpoint('GET :ns/:name/versions/:v', {
@@ -85,12 +91,14 @@ export class ServiceController {
     answers: { 304: 'Unchanged' },
     errors: ['invalid-name', 'invalid-version', 'not-found'],
     scopes: ['catalog:read'],
+    anonymous: true,
   })
   async version(
     @Params() params: z.output<typeof versionParams>,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Reader() reader: ReadRights,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ServiceView | undefined> {
-    return answer(await this.services.get(nameOf(params), versionOf(params)), ifNoneMatch, reply);
+    return answer(await this.services.get(nameOf(params), reader, versionOf(params)), ifNoneMatch, reply);
   }
 }

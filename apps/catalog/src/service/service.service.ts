@@ -20,6 +20,8 @@ import { ServiceRow, ServiceVersionRow } from '../database/service.entity.js';
 import { NamespaceService } from '../namespace/namespace.service.js';
 import { precedenceOf, versionKeyOf } from '../proxylet/precedence.js';
 import type { Tagged } from '../proxylet/proxylet.service.js';
+import { withdrawn } from '../proxylet/version-queries.js';
+import { ReadRights } from '../rights/read-rights.js';
 import { versionsOfName } from '../resolve/candidates.js';
 import { ResolveService } from '../resolve/resolve.service.js';
 import { type RegisteredService, ServiceQueries } from './service-queries.js';
@@ -48,23 +50,32 @@ export class ServiceService {
     principal: Principal,
   ): Promise<Tagged<ServiceView> & { readonly isNew: boolean }> {
     const { namespace } = parseName(name);
-    await this.namespaces.authorize(principal, 'catalog.register-service', namespace);
+    await this.namespaces.authorize(principal, 'catalog.register-service', namespace, undefined, name);
     const isNew =
       !(await this.isRegistered(name, definition, this.database.read)) &&
       (await this.insert(name, definition, principal));
-    return { ...(await this.get(name, definition.version)), isNew };
+    return { ...(await this.get(name, ReadRights.of(principal), definition.version)), isNew };
   }
 
   /** A version, by default the highest. @throws Problem `not-found` */
-  async get(name: string, version?: string): Promise<Tagged<ServiceView>> {
-    const registered = await this.queries.needHighest(name, version === undefined ? '*' : `=${version}`);
-    const resolvesTo = await this.resolvesTo(registered.definition);
+  async get(name: string, reader: ReadRights, version?: string): Promise<Tagged<ServiceView>> {
+    const registered = await this.queries.needHighest(
+      name,
+      version === undefined ? '*' : `=${version}`,
+      reader,
+    );
+    const resolvesTo = await this.resolvesTo(registered.definition, reader);
     const view = { name, ...itemOf(registered), resolvesTo };
     return { view, etag: etagOf(name, JSON.stringify(view)) };
   }
 
   /** Highest first. @throws Problem `not-found`, `invalid-request` for a foreign cursor */
-  async versions(name: string, limit: number, cursor: string | undefined): Promise<Page<ServiceItem>> {
+  async versions(
+    name: string,
+    limit: number,
+    cursor: string | undefined,
+    reader: ReadRights,
+  ): Promise<Page<ServiceItem>> {
     const service = await this.queries.need(parseName(name));
     const below = cursor === undefined ? undefined : decodeCursor(cursor, versionsCursor).below;
     const rows = await this.queries.versions(service.id, limit + 1, below);
@@ -72,33 +83,66 @@ export class ServiceService {
     const last = items.at(-1);
     const nextCursor =
       rows.length > limit && last !== undefined ? encodeCursor({ below: last.precedence }) : undefined;
-    return { items: items.map(itemOf), ...(nextCursor === undefined ? {} : { nextCursor }) };
+    const readable = await this.queries.readable(service.namespace, items, reader);
+    if (readable.length === 0) await this.queries.needHighest(name, '*', reader);
+    return { items: readable.map(itemOf), ...(nextCursor === undefined ? {} : { nextCursor }) };
+  }
+
+  /**
+   * Registers a version inside another's transaction, whose changes it sees; the transaction has the topic
+   * `service <name>`.
+   *
+   * @returns false where the same content was registered before
+   * @throws Problem as `register`
+   */
+  async registerIn(
+    manager: EntityManager,
+    name: string,
+    definition: ServiceDefinition,
+    principal: Principal,
+  ): Promise<boolean> {
+    const { namespace } = parseName(name);
+    await this.namespaces.authorize(principal, 'catalog.register-service', namespace, manager, name);
+    if (await this.isRegistered(name, definition, manager)) return false;
+    await this.assertResolvable(name, definition, ReadRights.of(principal), manager);
+    await this.insertRow(manager, name, definition, principal);
+    return true;
   }
 
   private async insert(name: string, definition: ServiceDefinition, principal: Principal): Promise<boolean> {
-    await this.assertResolvable(name, definition);
+    await this.assertResolvable(name, definition, ReadRights.of(principal));
     const target = parseName(name);
     return await this.database.write(`service ${name}`, async (manager) => {
-      await this.namespaces.authorize(principal, 'catalog.register-service', target.namespace, manager);
+      await this.namespaces.authorize(principal, 'catalog.register-service', target.namespace, manager, name);
       if (await this.isRegistered(name, definition, manager)) return false;
-      const at = this.clock.now();
-      const actor = principal.key;
-      const { version } = definition;
-      const found = await this.queries.find(target, manager);
-      const serviceId = found?.id ?? (await newService(manager, target, at));
-      await manager.insert(ServiceVersionRow, {
-        serviceId,
-        version,
-        versionKey: versionKeyOf(version),
-        precedence: precedenceOf(version),
-        isStable: version.includes('-') ? 0 : 1,
-        definition: canonicalText(definition),
-        registeredBy: actor,
-        registeredAt: at,
-      });
-      await writeAudit(manager, { at, actor, action: 'service.register', target: `${name}@${version}` });
+      await this.insertRow(manager, name, definition, principal);
       return true;
     });
+  }
+
+  private async insertRow(
+    manager: EntityManager,
+    name: string,
+    definition: ServiceDefinition,
+    principal: Principal,
+  ): Promise<void> {
+    const target = parseName(name);
+    const at = this.clock.now();
+    const actor = principal.key;
+    const { version } = definition;
+    const found = await this.queries.find(target, manager);
+    const serviceId = found?.id ?? (await newService(manager, target, at));
+    await manager.insert(ServiceVersionRow, {
+      serviceId,
+      version,
+      versionKey: versionKeyOf(version),
+      precedence: precedenceOf(version),
+      isStable: version.includes('-') ? 0 : 1,
+      definition: canonicalText(definition),
+      registeredBy: actor,
+      registeredAt: at,
+    });
+    await writeAudit(manager, { at, actor, action: 'service.register', target: `${name}@${version}` });
   }
 
   /** @throws Problem `version-exists` where the number stands for other content */
@@ -120,13 +164,18 @@ export class ServiceService {
   }
 
   /** @throws Problem `service-invalid`, with a pointer to each proxylet that is not there */
-  private async assertResolvable(name: string, { version, proxylets }: ServiceDefinition): Promise<void> {
+  private async assertResolvable(
+    name: string,
+    { version, proxylets }: ServiceDefinition,
+    reader: ReadRights,
+    manager = this.database.read,
+  ): Promise<void> {
     const wants: Constraint[] = Object.entries(proxylets).map(([proxylet, range]) => ({
       name: proxylet,
       range,
       by: `service ${name} ${version}`,
     }));
-    const now = await this.resolvesTo({ version, proxylets });
+    const now = await this.resolvesTo({ version, proxylets }, reader, manager);
     const missing = Object.keys(now).filter((proxylet) => now[proxylet] === null);
     if (missing.length > 0) {
       const errors = missing.map((proxylet) => ({
@@ -140,19 +189,23 @@ export class ServiceService {
       );
     }
     try {
-      await this.resolver.assertResolvable(wants);
+      await this.resolver.assertResolvable(wants, reader, manager);
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== 'unresolvable') throw error;
       throw new Problem('service-invalid', error.detail, { errors: error.errors, cause: error });
     }
   }
 
-  private async resolvesTo({ proxylets }: ServiceDefinition): Promise<Record<string, string | null>> {
+  private async resolvesTo(
+    { proxylets }: ServiceDefinition,
+    reader: ReadRights,
+    manager = this.database.read,
+  ): Promise<Record<string, string | null>> {
     const result: Record<string, string | null> = {};
     for (const [name, range] of Object.entries(proxylets)) {
-      const candidates = await versionsOfName(this.database.read, name);
+      const candidates = await versionsOfName(manager, reader, name);
       const best = candidates.find(
-        (candidate) => candidate.state !== 'yanked' && satisfies(candidate.version, range),
+        (candidate) => !withdrawn.includes(candidate.state) && satisfies(candidate.version, range),
       );
       result[name] = best?.version ?? null;
     }

@@ -19,7 +19,7 @@ export interface Caller {
   download(path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   put(path: string, body?: object, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   patch(path: string, body: object, headers?: Readonly<Record<string, string>>): Promise<Answer>;
-  post(path: string, body: object): Promise<Answer>;
+  post(path: string, body?: object): Promise<Answer>;
   delete(path: string): Promise<Answer>;
   /** Sends bytes as an archive. */
   send(path: string, bytes: Buffer, headers?: Readonly<Record<string, string>>): Promise<Answer>;
@@ -34,6 +34,8 @@ export interface CatalogUnderTest extends AsyncDisposable {
   readonly folder: string;
   readonly url: string;
   as(wishes: TokenWishes | string): Promise<Caller>;
+  /** Requests with a token that is at hand. */
+  bearing(token: string): Caller;
   /** Requests without a token. */
   anonymous(): Caller;
 }
@@ -69,6 +71,7 @@ export async function startCatalog(
     url,
     as: async (wishes) =>
       callerOf(url, await issuer.token(typeof wishes === 'string' ? { subject: wishes } : wishes)),
+    bearing: (token) => callerOf(url, token),
     anonymous: () => callerOf(url, undefined),
     [Symbol.asyncDispose]: async () => {
       await app.close();

@@ -124,6 +124,17 @@ describe('a publish token', () => {
     expect((await olga.delete(`/v1/tokens/${id}`)).status).toBe(204);
   });
 
+  it('that is revoked ends the streams it opened before they tell more', async () => {
+    const { id, secret } = await tokenOf(olga);
+    const stream = await fetch(`${catalog.url}/v1/changes?since=now`, {
+      headers: { authorization: `Bearer ${secret}`, accept: 'text/event-stream' },
+    });
+    expect(stream.status).toBe(200);
+    await olga.delete(`/v1/tokens/${id}`);
+    await olga.publish({ name: 'acme/told-to-nobody' });
+    expect(await stream.text()).not.toContain('told-to-nobody');
+  });
+
   it('may be revoked by an admin', async () => {
     const { id, caller } = await tokenOf(olga);
     expect((await (await admin()).delete(`/v1/tokens/${id}`)).status).toBe(204);
