@@ -3,7 +3,9 @@ import { type DynamicModule, Inject, type OnApplicationShutdown } from '@nestjs/
 import { MainChecker } from '@proxylet/artifact';
 import { HealthChecks } from '@proxylet/nest';
 import { BlobController } from './blob/blob.controller.js';
+import { Artifacts } from './blob/artifacts.js';
 import type { BlobStore } from './blob/blob-store.js';
+import { Delivery } from './blob/delivery.js';
 import { FolderBlobStore } from './blob/folder-blob-store.js';
 import type { CatalogConfig } from './catalog.config.js';
 import { Clock } from './clock.js';
@@ -16,6 +18,7 @@ import { ChannelService } from './proxylet/channel.service.js';
 import { ProxyletController } from './proxylet/proxylet.controller.js';
 import { ProxyletService } from './proxylet/proxylet.service.js';
 import { SearchService } from './proxylet/search.service.js';
+import { cleanupControllers, cleanupProviders } from './cleanup/parts.js';
 import { publishControllers, publishProviders } from './publish/parts.js';
 import { ResolveController } from './resolve/resolve.controller.js';
 import { ResolveService } from './resolve/resolve.service.js';
@@ -53,6 +56,7 @@ export class CatalogModule implements OnApplicationShutdown {
         NamespaceController,
         ProxyletController,
         ...publishControllers,
+        ...cleanupControllers,
         BlobController,
         ServiceController,
         ResolveController,
@@ -68,6 +72,12 @@ export class CatalogModule implements OnApplicationShutdown {
           inject: [FolderLock],
         },
         { provide: BLOB_STORE, useFactory: () => blobStoreOf(config, folder) },
+        {
+          provide: Delivery,
+          useFactory: (artifacts: Artifacts) =>
+            new Delivery(artifacts, { mode: config.delivery, seconds: config.deliverySeconds }),
+          inject: [Artifacts],
+        },
         Clock,
         MainChecker,
         NamespaceService,
@@ -77,6 +87,7 @@ export class CatalogModule implements OnApplicationShutdown {
         SearchCatchUp,
         Popularity,
         ...publishProviders(config, folder),
+        ...cleanupProviders(config),
         ServiceQueries,
         ServiceService,
         ResolveService,
@@ -109,5 +120,6 @@ async function blobStoreOf(config: CatalogConfig, folder: string): Promise<BlobS
     region,
     accessKey: s3AccessKey,
     secretKey: s3SecretKey,
+    publicEndpoint: config.s3PublicEndpoint,
   });
 }

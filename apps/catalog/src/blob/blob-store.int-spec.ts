@@ -1,12 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { Digest } from '@proxylet/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BlobInfo, BlobStore } from './blob-store.js';
+import { artifactKey, type BlobArea, type BlobInfo, type BlobKey, type BlobStore } from './blob-store.js';
 import { FolderBlobStore } from './folder-blob-store.js';
 import { S3BlobStore } from './s3-blob-store.js';
 
@@ -19,11 +18,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function fileWith(bytes: Buffer): Promise<{ file: string; digest: Digest }> {
+async function fileWith(bytes: Buffer): Promise<{ file: string; key: BlobKey }> {
   const hex = createHash('sha256').update(bytes).digest('hex');
-  const file = join(folder, `staged-${hex}-${randomBytes(4).toString('hex')}`);
+  const generation = randomBytes(8).toString('hex');
+  const file = join(folder, `staged-${hex}-${generation}`);
   await writeFile(file, bytes);
-  return { file, digest: `sha256:${hex}` };
+  return { file, key: artifactKey(`sha256:${hex}`, generation) };
 }
 
 async function bytesOf(stream: Readable | undefined): Promise<Buffer | undefined> {
@@ -39,59 +39,73 @@ function blobStoreSuite(name: string, make: () => BlobStore): void {
       await store.probe();
     });
 
-    it('gives back what was put, whole and in ranges', async () => {
-      const bytes = randomBytes(100_000);
-      const { file, digest } = await fileWith(bytes);
-      await store.put(file, digest);
-      expect(await store.head(digest)).toEqual({ digest, sizeBytes: 100_000 });
-      expect(await bytesOf(await store.open(digest))).toEqual(bytes);
-      expect(await bytesOf(await store.open(digest, { start: 10, end: 19 }))).toEqual(bytes.subarray(10, 20));
-      expect(await bytesOf(await store.open(digest, { start: 99_999, end: 99_999 }))).toEqual(
-        bytes.subarray(-1),
-      );
-    });
+    it.each(['from a file', 'from memory'])(
+      'gives back what was put %s, whole and in ranges',
+      async (from) => {
+        const bytes = randomBytes(100_000);
+        const { file, key } = await fileWith(bytes);
+        await store.put(key, from === 'from a file' ? file : bytes);
+        expect(await store.head(key)).toMatchObject({ key, sizeBytes: 100_000 });
+        expect(await bytesOf(await store.open(key))).toEqual(bytes);
+        expect(await bytesOf(await store.open(key, { start: 10, end: 19 }))).toEqual(bytes.subarray(10, 20));
+        expect(await bytesOf(await store.open(key, { start: 99_999, end: 99_999 }))).toEqual(
+          bytes.subarray(-1),
+        );
+      },
+    );
 
-    it('refuses bytes of another digest and stores nothing', async () => {
-      const { file } = await fileWith(randomBytes(100));
-      const { digest } = await fileWith(randomBytes(100));
-      await expect(store.put(file, digest)).rejects.toMatchObject({ code: 'digest-mismatch' });
-      expect(await store.head(digest)).toBeUndefined();
-    });
-
-    it('takes the same blob again, also eight times at once', async () => {
+    it('keeps the same bytes under several keys apart', async () => {
       const bytes = randomBytes(50_000);
       const staged = await Promise.all(Array.from({ length: 8 }, () => fileWith(bytes)));
-      await Promise.all(staged.map(({ file, digest }) => store.put(file, digest)));
-      for (const { digest } of staged) expect(await bytesOf(await store.open(digest))).toEqual(bytes);
+      await Promise.all(staged.map(({ file, key }) => store.put(key, file)));
+      const [first, ...others] = staged;
+      await store.delete(first?.key ?? 'uploads/none');
+      expect(await store.head(first?.key ?? 'uploads/none')).toBeUndefined();
+      for (const { key } of others) expect(await bytesOf(await store.open(key))).toEqual(bytes);
     });
 
     it('keeps an empty and a large blob', async () => {
       for (const size of [0, 9_000_000]) {
         const bytes = randomBytes(size);
-        const { file, digest } = await fileWith(bytes);
-        await store.put(file, digest);
-        expect((await bytesOf(await store.open(digest)))?.equals(bytes)).toBe(true);
+        const { file, key } = await fileWith(bytes);
+        await store.put(key, file);
+        expect((await bytesOf(await store.open(key)))?.equals(bytes)).toBe(true);
       }
     });
 
     it('says undefined for what is not there, and deletes it without complaint', async () => {
-      const { digest } = await fileWith(randomBytes(10));
-      expect(await store.open(digest)).toBeUndefined();
-      expect(await store.head(digest)).toBeUndefined();
-      await expect(store.delete(digest)).resolves.toBeUndefined();
+      const { key } = await fileWith(randomBytes(10));
+      expect(await store.open(key)).toBeUndefined();
+      expect(await store.head(key)).toBeUndefined();
+      await expect(store.delete(key)).resolves.toBeUndefined();
     });
 
-    it('lists what it has, and no longer what was deleted', async () => {
+    it('lists what it has of each area, and no longer what was deleted', async () => {
+      const startedMs = Date.now();
       const kept = await fileWith(randomBytes(11));
       const deleted = await fileWith(randomBytes(12));
-      for (const { file, digest } of [kept, deleted]) await store.put(file, digest);
-      await store.delete(deleted.digest);
-      const listed: BlobInfo[] = [];
-      for await (const info of store.list()) listed.push(info);
-      expect(listed).toContainEqual({ digest: kept.digest, sizeBytes: 11 });
-      expect(listed.map(({ digest }) => digest)).not.toContain(deleted.digest);
+      const part: BlobKey = `uploads/${randomUUID()}/0.abcd`;
+      for (const { file, key } of [kept, deleted]) await store.put(key, file);
+      await store.put(part, Buffer.from('part'));
+      await store.delete(deleted.key);
+      const listed = await listOf(store, 'sha256/');
+      const found = listed.find(({ key }) => key === kept.key);
+      expect(found).toMatchObject({ sizeBytes: 11 });
+      // The clock of an object store counts whole seconds and is not ours.
+      expect(Math.abs((found?.modifiedAtMs ?? 0) - startedMs)).toBeLessThan(60_000);
+      expect(listed.map(({ key }) => key)).not.toContain(deleted.key);
+      expect(listed.map(({ key }) => key)).not.toContain(part);
+      expect((await listOf(store, 'uploads/')).map(({ key }) => key)).toEqual([part]);
+      await store.delete(part);
+      expect(await listOf(store, 'uploads/')).toEqual([]);
     });
   });
+}
+
+async function listOf(store: BlobStore, area: BlobArea): Promise<BlobInfo[]> {
+  const listed: BlobInfo[] = [];
+  for await (const info of store.list(area)) listed.push(info);
+  return listed;
 }
 
 blobStoreSuite('a folder', () => new FolderBlobStore(join(folder, 'store')));
@@ -109,8 +123,8 @@ if (endpoint !== undefined && endpoint !== '') {
   it('says storage-unavailable where the object store refuses its keys', async () => {
     const store = new S3BlobStore({ ...options, secretKey: 'wrong' });
     await expect(store.probe()).rejects.toMatchObject({ code: 'storage-unavailable' });
-    const { file, digest } = await fileWith(randomBytes(10));
-    await expect(store.put(file, digest)).rejects.toMatchObject({ code: 'storage-unavailable' });
+    const { file, key } = await fileWith(randomBytes(10));
+    await expect(store.put(key, file)).rejects.toMatchObject({ code: 'storage-unavailable' });
   });
 } else {
   it('has an S3 server to test against where it must', () => {
@@ -127,28 +141,39 @@ it('says storage-unavailable where nobody listens at the object store', async ()
     secretKey: 'b',
   };
   const store = new S3BlobStore(dead);
-  await expect(store.head(`sha256:${'0'.repeat(64)}`)).rejects.toMatchObject({ code: 'storage-unavailable' });
+  await expect(store.head(artifactKey(`sha256:${'0'.repeat(64)}`))).rejects.toMatchObject({
+    code: 'storage-unavailable',
+  });
 });
 
 describe('the folder store', () => {
   it('leaves no other file than the blob', async () => {
     const root = join(folder, 'clean');
-    const { file, digest } = await fileWith(randomBytes(10));
-    await new FolderBlobStore(root).put(file, digest);
+    const { file, key } = await fileWith(randomBytes(10));
+    await new FolderBlobStore(root).put(key, file);
     const files = await readdir(root, { recursive: true, withFileTypes: true });
-    expect(files.filter((entry) => entry.isFile()).map((entry) => entry.name)).toEqual([digest.slice(7)]);
+    expect(files.filter((entry) => entry.isFile()).map((entry) => entry.name)).toEqual([
+      key.split('/').at(-1),
+    ]);
   });
 
-  it('repairs an altered blob when the same bytes are put again', async () => {
-    const root = join(folder, 'repair');
+  it('never writes over what is there', async () => {
+    const store = new FolderBlobStore(join(folder, 'once'));
+    const { key } = await fileWith(Buffer.from('good'));
+    await store.put(key, Buffer.from('good'));
+    await expect(store.put(key, Buffer.from('evil'))).rejects.toMatchObject({ code: 'storage-unavailable' });
+    expect(await bytesOf(await store.open(key))).toEqual(Buffer.from('good'));
+  });
+
+  it('makes its folders again where somebody took them away', async () => {
+    const root = join(folder, 'taken');
     const store = new FolderBlobStore(root);
-    const first = await fileWith(Buffer.from('good'));
-    await store.put(first.file, first.digest);
-    const hex = first.digest.slice(7);
-    await writeFile(join(root, 'sha256', hex.slice(0, 2), hex), 'evil');
-    const again = await fileWith(Buffer.from('good'));
-    await store.put(again.file, again.digest);
-    expect(await readFile(join(root, 'sha256', hex.slice(0, 2), hex), 'utf8')).toBe('good');
+    const { key } = await fileWith(randomBytes(10));
+    await store.put(key, Buffer.from('1'));
+    await rm(root, { recursive: true });
+    await expect(store.put(key, Buffer.from('2'))).rejects.toMatchObject({ code: 'storage-unavailable' });
+    await store.put(key, Buffer.from('3'));
+    expect(await bytesOf(await store.open(key))).toEqual(Buffer.from('3'));
   });
 
   it('says storage-unavailable, and not that a blob is missing, where its disk is gone', async () => {
@@ -157,8 +182,8 @@ describe('the folder store', () => {
     await mkdir(root);
     await rm(root, { recursive: true });
     await writeFile(root, 'a file where the folder was');
-    const { file, digest } = await fileWith(randomBytes(10));
-    for (const use of [() => store.put(file, digest), () => store.open(digest), () => store.probe()]) {
+    const { file, key } = await fileWith(randomBytes(10));
+    for (const use of [() => store.put(key, file), () => store.open(key), () => store.probe()]) {
       await expect(use()).rejects.toMatchObject({ code: 'storage-unavailable' });
     }
   });

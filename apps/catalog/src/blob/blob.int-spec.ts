@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { archiveOf } from '../testing/archives.js';
+import { keysIn, storeOf } from '../testing/store.js';
 import { type Caller, type CatalogUnderTest, startCatalog } from '../testing/catalog-under-test.js';
 
 let catalog: CatalogUnderTest;
@@ -82,9 +81,9 @@ describe('GET /v1/blobs/{digest}', () => {
     const paula = await catalog.as('paula');
     const { body } = await paula.publish({ name: 'acme/lost' });
     const hex: string = body.digest.slice('sha256:'.length);
-    const folder = join(catalog.folder, 'blobs/sha256', hex.slice(0, 2));
-    expect(await readdir(folder)).toContain(hex);
-    await rm(join(folder, hex));
+    const keys = (await keysIn(catalog, 'sha256/')).filter((key) => key.includes(hex));
+    expect(keys).toHaveLength(1);
+    for (const key of keys) await storeOf(catalog).delete(key);
     const answer = await reader.get(`/v1/blobs/${body.digest}`);
     expect(answer.status).toBe(502);
     expect(JSON.parse(answer.text)).toMatchObject({ code: 'artifact-corrupt' });

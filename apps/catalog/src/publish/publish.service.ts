@@ -4,6 +4,7 @@ import type { Principal } from '@proxylet/auth';
 import { type Digest, parseName } from '@proxylet/contract';
 import { Database } from '../database/database.js';
 import { NamespaceService } from '../namespace/namespace.service.js';
+import { UploadService } from '../upload/upload.service.js';
 import { idempotentRequest, wasAnswered } from './idempotency.js';
 import { Intake } from './intake.js';
 import { Publisher } from './publisher.js';
@@ -20,6 +21,9 @@ export interface PublishRequest {
   readonly isDryRun: boolean;
   /** Channel that is to lead to the version. */
   readonly channel: string | undefined;
+  /** A platform admin lets the name of a new proxylet pass that could be taken for another. */
+  readonly allowConfusable?: boolean;
+  /** The upload the bytes come from; forgotten once they are published. */
   readonly uploadId?: string;
   readonly principal: Principal;
 }
@@ -44,6 +48,7 @@ export class PublishService {
     @Inject(Intake) private readonly intake: Intake,
     @Inject(Publisher) private readonly publisher: Publisher,
     @Inject(NamespaceService) private readonly namespaces: NamespaceService,
+    @Inject(UploadService) private readonly uploads: UploadService,
   ) {}
 
   /**
@@ -68,16 +73,28 @@ export class PublishService {
     );
     const isRepeated = await wasAnswered(this.database.read, idempotent);
     const result = { name, version, digest, sizeBytes, warnings };
-    if (await isPublished(this.database.read, target, version, digest))
-      return { ...result, isNew: isRepeated };
-    const [isNew = false] = await this.publisher.publish({
-      members: [{ target, checked, channel }],
-      principal,
-      idempotent,
-      isDryRun,
-      ...(uploadId === undefined ? {} : { uploadId }),
-    });
+    const isKnown = await isPublished(this.database.read, target, version, digest);
+    const [isNew = false] = isKnown
+      ? [isRepeated]
+      : await this.publisher.publish({
+          members: [{ target, checked, channel }],
+          principal,
+          idempotent,
+          isDryRun,
+          allowConfusable: request.allowConfusable ?? false,
+          ...(uploadId === undefined ? {} : { uploadId }),
+        });
+    if (uploadId !== undefined && !isDryRun) await this.uploads.discard(uploadId);
     return { ...result, isNew };
+  }
+
+  /** As `publish`, of an upload that is complete. @throws Problem besides `upload-incomplete` */
+  async publishUpload(
+    uploadId: string,
+    request: Omit<PublishRequest, 'bytes' | 'expected' | 'uploadId'>,
+  ): Promise<PublishResult> {
+    const { digest, bytes } = await this.uploads.read(uploadId, request.name, request.principal);
+    return await this.publish({ ...request, bytes, expected: digest, uploadId });
   }
 
   private async authorize({ name, channel, principal }: PublishRequest): Promise<void> {

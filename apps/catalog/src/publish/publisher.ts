@@ -5,6 +5,7 @@ import { formatName, Problem } from '@proxylet/contract';
 import type { EntityManager } from 'typeorm';
 import { artifactKey, type BlobKey, type BlobStore } from '../blob/blob-store.js';
 import { Clock } from '../clock.js';
+import { assertNamesAreClear } from '../confusable/name-guard.js';
 import { Database } from '../database/database.js';
 import { NamespaceService } from '../namespace/namespace.service.js';
 import { type Addition, Quotas } from '../quota/quotas.js';
@@ -20,10 +21,13 @@ export interface Publication {
   readonly idempotent: IdempotentRequest | undefined;
   /** Everything is done, the transaction included, which is taken back then. */
   readonly isDryRun: boolean;
-  /** Upload the bytes came by; forgotten in the same transaction. */
+  /** A platform admin lets names of new proxylets pass that could be taken for others. */
+  readonly allowConfusable?: boolean;
+  /** Upload the bytes came by: its reservation is what they take up. */
   readonly uploadId?: string;
-  /** What else belongs into the transaction, after the versions. */
+  /** What else belongs into the transaction, after the versions, and its topics. */
   readonly andThen?: (manager: EntityManager) => Promise<void>;
+  readonly topics?: readonly string[];
 }
 
 /**
@@ -63,14 +67,17 @@ export class Publisher {
     const members = publication.members.map((member) => ({ ...member, key: newKey(member.checked) }));
     const deadlineMs = startedMs + putToCommitMs;
     let unused: readonly BlobKey[] = members.map(({ key }) => key);
+    let isWriting = false;
     try {
       for (const { key, checked } of members) await this.blobs.put(key, checked.source);
+      isWriting = true;
       const areNew = await this.write(members, publication, deadlineMs);
       unused = members.filter((_member, index) => areNew[index] === false).map(({ key }) => key);
       return areNew;
     } catch (error) {
       // With the storage away nobody knows whether the transaction came through; then the clean-up decides.
-      if (error instanceof Problem && error.code === 'storage-unavailable') unused = [];
+      const isUnknown = error instanceof Problem && error.code === 'storage-unavailable';
+      if (isWriting && isUnknown) unused = [];
       throw error;
     } finally {
       await this.discard(unused);
@@ -82,8 +89,8 @@ export class Publisher {
     publication: Publication,
     deadlineMs: number,
   ): Promise<readonly boolean[]> {
-    const topics = [...new Set(members.map(({ target }) => `proxylet ${formatName(target)}`))];
-    return await this.database.write(topics.toSorted(), async (manager) => {
+    const proxylets = members.map(({ target }) => `proxylet ${formatName(target)}`);
+    return await this.database.write([...proxylets, ...(publication.topics ?? [])], async (manager) => {
       if (performance.now() > deadlineMs) throw new BytesAreGone();
       return await this.insert(manager, members, publication);
     });
@@ -107,7 +114,7 @@ export class Publisher {
   private async insert(
     manager: EntityManager,
     members: readonly NewVersion[],
-    { principal, idempotent, uploadId, andThen }: Publication,
+    { principal, idempotent, uploadId, andThen, allowConfusable = false }: Publication,
   ): Promise<readonly boolean[]> {
     const areNew: boolean[] = [];
     for (const { target, checked } of members) {
@@ -118,6 +125,8 @@ export class Publisher {
     await wasAnswered(manager, idempotent);
     const fresh = members.filter((_member, index) => areNew[index]);
     const at = this.clock.now();
+    const names = fresh.map(({ target }) => target);
+    await assertNamesAreClear(manager, names, { principal, allowConfusable, at });
     for (const addition of await additions(manager, fresh))
       await this.quotas.add(manager, addition, at, uploadId);
     const detail = { clientId: principal.clientId ?? null, tokenId: principal.tokenId ?? null };

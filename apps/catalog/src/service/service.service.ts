@@ -236,7 +236,7 @@ function itemOf({ definition, registeredBy, registeredAt }: RegisteredService): 
 }
 
 /** Equal content is equal text, whatever the order it was sent in. */
-function canonicalText({ version, description, proxylets }: ServiceDefinition): string {
+export function canonicalText({ version, description, proxylets }: ServiceDefinition): string {
   const sorted = Object.entries(proxylets).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify({ version, description, proxylets: Object.fromEntries(sorted) });
 }

@@ -32,7 +32,6 @@ function textOf(isPostgres: boolean): string {
 function columns(isPostgres: boolean): string[] {
   const text = textOf(isPostgres);
   return [
-    // NULL: stored before keys had generations.
     `ALTER TABLE blob ADD COLUMN storage_key ${text}`,
     `ALTER TABLE blob ADD COLUMN state ${text} NOT NULL DEFAULT 'live'`,
     `ALTER TABLE blob ADD COLUMN lease_until ${text}`,
@@ -61,7 +60,7 @@ function tables(isPostgres: boolean): string[] {
       namespace ${text} PRIMARY KEY REFERENCES namespace (name), bytes bigint, proxylets integer, versions integer,
       publishes_per_hour integer, uploads integer)`,
     `CREATE TABLE upload (
-      id ${text} PRIMARY KEY, namespace ${text} REFERENCES namespace (name), principal ${text}, digest ${text},
+      id ${text} PRIMARY KEY, namespace ${text} REFERENCES namespace (name), name ${text}, principal ${text}, digest ${text},
       size_bytes integer NOT NULL, offset_bytes integer NOT NULL, created_at ${text}, expires_at ${text})`,
     'CREATE INDEX upload_by_namespace ON upload (namespace, expires_at)',
     'CREATE INDEX upload_by_expiry ON upload (expires_at)',
@@ -84,7 +83,8 @@ function fill(isPostgres: boolean): string[] {
   // The condition that is always true keeps SQLite from reading ON as part of the join.
   const at = isPostgres ? `position('@' in c.value)` : `instr(c.value, '@')`;
   return [
-    `UPDATE blob SET last_ref_at = stored_at`,
+    `UPDATE blob SET last_ref_at = stored_at,
+       storage_key = 'sha256/' || substr(digest, 8, 2) || '/' || substr(digest, 8)`,
     `INSERT INTO version_file (version_id, path, size_bytes, sha256) ${files}`,
     `INSERT INTO version_capability (version_id, capability, range)
      SELECT v.id,
