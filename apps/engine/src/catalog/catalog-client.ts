@@ -29,7 +29,7 @@ export class CatalogClient implements AsyncDisposable {
 
   /** @throws Problem `unresolvable`, `not-found`, `catalog-unavailable`, `catalog-refused`, `catalog-answer-invalid`, `idm-unavailable` */
   async resolve(request: ResolveRequest): Promise<Lock> {
-    const answer = await this.send('POST', '/v1/resolve', JSON.stringify(request));
+    const answer = await this.send('POST', '/v1/resolve', { body: JSON.stringify(request) });
     const body = await readJson(answer);
     if (answer.statusCode !== 200) throw refusal(answer, body);
     const wanted = request.wants.map((want) => ('proxylet' in want ? want.proxylet : want.service));
@@ -37,12 +37,18 @@ export class CatalogClient implements AsyncDisposable {
   }
 
   /**
-   * The bytes of an archive as they come, unchecked; whoever takes them checks the digest.
+   * The bytes of an archive as they come, unchecked; whoever takes them checks the digest. The catalog may send this
+   * engine on to its store, which gets no token; a store that cannot be used is asked for no more, the catalog is.
    *
    * @throws Problem `catalog-unavailable` also when the transfer breaks off or stands still
    */
   async *download(digest: Digest): AsyncGenerator<Uint8Array> {
-    const answer = await this.send('GET', `/v1/blobs/${digest}`);
+    const path = `/v1/blobs/${digest}`;
+    let answer = await this.send('GET', path);
+    if (answer.statusCode === 307) {
+      const target = await redirectOf(answer, this.options.url);
+      answer = (await this.fetchFrom(target)) ?? (await this.send('GET', path, { prefer: 'delivery=proxy' }));
+    }
     if (answer.statusCode !== 200) throw refusal(answer, await readJson(answer));
     try {
       yield* answer.body as AsyncIterable<Uint8Array>;
@@ -55,13 +61,27 @@ export class CatalogClient implements AsyncDisposable {
     await this.agent.destroy();
   }
 
+  /** Nothing of this engine's goes along: the address alone is the right to read. Undefined where that fails. */
+  private async fetchFrom(target: URL): Promise<Dispatcher.ResponseData | undefined> {
+    const { origin, pathname, search } = target;
+    try {
+      const answer = await this.agent.request({ origin, path: pathname + search, method: 'GET' });
+      if (answer.statusCode === 200) return answer;
+      await answer.body.dump();
+    } catch {
+      // The store is away, or out of this engine's reach.
+    }
+    return undefined;
+  }
+
   /** A token may have been withdrawn before its time: one 401 is answered with a new one. */
   private async send(
     method: 'GET' | 'POST',
     path: string,
-    body?: string,
+    content: { readonly body?: string; readonly prefer?: string } = {},
     isRetry = false,
   ): Promise<Dispatcher.ResponseData> {
+    const { body, prefer } = content;
     const token = await this.options.tokens.token();
     const url = new URL(this.options.url);
     const answer = await this.agent
@@ -73,6 +93,7 @@ export class CatalogClient implements AsyncDisposable {
           authorization: `Bearer ${token}`,
           accept: 'application/json, application/gzip',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(prefer === undefined ? {} : { prefer }),
         },
         body: body ?? null,
       })
@@ -82,8 +103,21 @@ export class CatalogClient implements AsyncDisposable {
     if (answer.statusCode !== 401 || isRetry) return answer;
     await answer.body.dump();
     this.options.tokens.forget();
-    return this.send(method, path, body, true);
+    return this.send(method, path, content, true);
   }
+}
+
+/** @throws Problem `catalog-answer-invalid` where it leads to no web address, or from https to http */
+async function redirectOf(answer: Dispatcher.ResponseData, catalogUrl: string): Promise<URL> {
+  await answer.body.dump();
+  const { location } = answer.headers;
+  const target = typeof location === 'string' && location.length <= 4096 ? URL.parse(location) : null;
+  const isSecretEnough = target?.protocol === 'https:' || !catalogUrl.startsWith('https:');
+  const isWeb = target?.protocol === 'https:' || target?.protocol === 'http:';
+  if (target === null || !isWeb || !isSecretEnough || target.username !== '' || target.password !== '') {
+    throw senseless('it redirects to another place, which this engine does not follow');
+  }
+  return target;
 }
 
 function refusal({ statusCode }: Dispatcher.ResponseData, body: unknown): Problem {
