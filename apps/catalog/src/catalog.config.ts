@@ -1,7 +1,9 @@
 import { type ConfigOf, commonSettings, ConfigFault, loadConfig, setting, value } from '@proxylet/nest';
 import { z } from 'zod';
+import { deliverySettings } from './blob/delivery.config.js';
 import { ledgerSettings } from './ledger/ledger.config.js';
 import { rightsSettings } from './rights/rights.config.js';
+import { mirrorSettings } from './mirror/mirror.config.js';
 import { webhookSettings } from './webhook/webhook.config.js';
 import { publishSettings } from './publish/publish.config.js';
 
@@ -55,10 +57,12 @@ export const catalogSettings = {
     secret: true,
     description: 'Secret key at the S3 server; needed with an endpoint.',
   }),
+  ...deliverySettings,
   ...publishSettings,
   ...ledgerSettings,
   ...rightsSettings,
   ...webhookSettings,
+  ...mirrorSettings,
 };
 export type CatalogConfig = ConfigOf<typeof catalogSettings>;
 
@@ -71,6 +75,16 @@ export function loadCatalogConfig(): CatalogConfig {
   ) {
     throw new ConfigFault([
       'PROXYLET_CATALOG_S3_ENDPOINT needs PROXYLET_CATALOG_S3_ACCESS_KEY and PROXYLET_CATALOG_S3_SECRET_KEY',
+    ]);
+  }
+  if (config.delivery === 'redirect' && config.s3Endpoint === undefined) {
+    throw new ConfigFault([
+      'PROXYLET_CATALOG_DELIVERY can be redirect only with PROXYLET_CATALOG_S3_ENDPOINT',
+    ]);
+  }
+  if (config.upstreamClientId !== undefined && config.upstreamClientSecret === undefined) {
+    throw new ConfigFault([
+      'PROXYLET_CATALOG_UPSTREAM_CLIENT_ID needs PROXYLET_CATALOG_UPSTREAM_CLIENT_SECRET',
     ]);
   }
   return config;

@@ -12,6 +12,7 @@ import { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { FolderLock } from './database/folder-lock.js';
 import { ledgerControllers, ledgerProviders } from './ledger/parts.js';
+import { mirrorProviders } from './mirror/parts.js';
 import { NamespaceController } from './namespace/namespace.controller.js';
 import { NamespaceService } from './namespace/namespace.service.js';
 import { ChannelService } from './proxylet/channel.service.js';
@@ -94,6 +95,7 @@ export class CatalogModule implements OnApplicationShutdown {
         ...ledgerProviders(config),
         ...rightsProviders(config),
         ...webhookProviders(config),
+        ...mirrorProviders(config),
       ],
     };
   }

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Inject } from '@nestjs/common';
-import type { Digest } from '@proxylet/contract';
+import { type Digest, Problem } from '@proxylet/contract';
 import { Database } from '../database/database.js';
 import { statement } from '../database/sql.js';
 import { BLOB_STORE } from '../tokens.js';
@@ -10,6 +10,18 @@ const maxKnownKeys = 10_000;
 const findKey = statement<{ storage_key: string | null }>(
   `SELECT storage_key FROM blob WHERE digest = $1 AND state = 'live'`,
 );
+
+export const archiveType = 'application/gzip';
+export const keepForEver = 'private, max-age=31536000, immutable';
+
+/** Never shown in a page, and named after its digest. */
+export function dispositionOf(digest: Digest): string {
+  return `attachment; filename="${digest.slice('sha256:'.length, 23)}.tgz"`;
+}
+
+export function lost(digest: Digest): Problem {
+  return new Problem('artifact-corrupt', `The store of this catalog has lost the bytes of ${digest}.`);
+}
 
 /** Published archives by digest. Rights are not looked at here. */
 export class Artifacts {
@@ -28,6 +40,24 @@ export class Artifacts {
 
   async head(digest: Digest): Promise<BlobInfo | undefined> {
     return await this.withKey(digest, (key) => this.blobs.head(key));
+  }
+
+  /**
+   * An address of the store under which anybody may get the archive for so many seconds; undefined where the store
+   * has none to give.
+   *
+   * @throws Problem `artifact-corrupt` where the store has lost it
+   */
+  async presign(digest: Digest, seconds: number): Promise<string | undefined> {
+    if (this.blobs.presign === undefined) return undefined;
+    // Looked up, as the reader would get the store's own error where the bytes are gone.
+    const found = await this.head(digest);
+    if (found === undefined) throw lost(digest);
+    return await this.blobs.presign(found.key, seconds, {
+      contentType: archiveType,
+      contentDisposition: dispositionOf(digest),
+      cacheControl: keepForEver,
+    });
   }
 
   /** Where the bytes lie; undefined where the catalog has no such archive. */

@@ -21,6 +21,13 @@ export interface ByteRange {
   readonly end: number;
 }
 
+/** What the store says of a blob to whoever comes with a presigned address. */
+export interface PresignedHeaders {
+  readonly contentType: string;
+  readonly contentDisposition: string;
+  readonly cacheControl: string;
+}
+
 /**
  * Bytes by key. Which digest has which key is in the table `blob`; `Artifacts` reads by digest. The same suite of
  * tests runs against every form.
@@ -42,6 +49,11 @@ export interface BlobStore {
   list(area: BlobArea): AsyncIterable<BlobInfo>;
   /** Resolves where the store would take a blob now. */
   probe(): Promise<void>;
+  /**
+   * An address under which anybody may get the blob for so many seconds, with the headers named; a store that has no
+   * address of its own lacks this.
+   */
+  presign?(key: BlobKey, seconds: number, headers: PresignedHeaders): Promise<string>;
 }
 
 /** Key of an artifact. Without a generation: one stored before there were any. */

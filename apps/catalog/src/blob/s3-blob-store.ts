@@ -11,6 +11,7 @@ import {
   type BlobStore,
   type ByteRange,
   isBlobKey,
+  type PresignedHeaders,
 } from './blob-store.js';
 
 export interface S3Options {
@@ -20,6 +21,8 @@ export interface S3Options {
   readonly region: string;
   readonly accessKey: string;
   readonly secretKey: string;
+  /** The server as readers reach it; presigned addresses are good there only. */
+  readonly publicEndpoint?: string | undefined;
 }
 
 const attempts = 3;
@@ -32,22 +35,13 @@ const prefix = 'blobs/';
  */
 export class S3BlobStore implements BlobStore {
   private readonly client: Client;
+  private readonly publicClient: Client;
   private bucketIsThere = false;
 
   constructor(private readonly options: S3Options) {
-    const url = new URL(options.endpoint);
-    const useSSL = url.protocol === 'https:';
-    this.client = new Client({
-      endPoint: url.hostname,
-      port: url.port === '' ? (useSSL ? 443 : 80) : Number(url.port),
-      useSSL,
-      region: options.region,
-      accessKey: options.accessKey,
-      secretKey: options.secretKey,
-      pathStyle: true,
-      // The client's own retries write to the console and are not bounded in time.
-      retryOptions: { disableRetry: true },
-    });
+    this.client = clientOf(options, options.endpoint);
+    this.publicClient =
+      options.publicEndpoint === undefined ? this.client : clientOf(options, options.publicEndpoint);
   }
 
   async put(key: BlobKey, source: string | Uint8Array): Promise<void> {
@@ -106,6 +100,14 @@ export class S3BlobStore implements BlobStore {
     }
   }
 
+  async presign(key: BlobKey, seconds: number, headers: PresignedHeaders): Promise<string> {
+    return await this.publicClient.presignedGetObject(this.options.bucket, prefix + key, seconds, {
+      'response-content-type': headers.contentType,
+      'response-content-disposition': headers.contentDisposition,
+      'response-cache-control': headers.cacheControl,
+    });
+  }
+
   private async stat(key: BlobKey): Promise<BlobInfo | undefined> {
     const found = await orMissing(() => this.client.statObject(this.options.bucket, prefix + key));
     return found === undefined
@@ -139,6 +141,22 @@ export class S3BlobStore implements BlobStore {
       }
     }
   }
+}
+
+function clientOf({ region, accessKey, secretKey }: S3Options, endpoint: string): Client {
+  const url = new URL(endpoint);
+  const useSSL = url.protocol === 'https:';
+  return new Client({
+    endPoint: url.hostname,
+    port: url.port === '' ? (useSSL ? 443 : 80) : Number(url.port),
+    useSSL,
+    region,
+    accessKey,
+    secretKey,
+    pathStyle: true,
+    // The client's own retries write to the console and are not bounded in time.
+    retryOptions: { disableRetry: true },
+  });
 }
 
 interface ListedObject {
