@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { timingSafeEqual } from 'node:crypto';
+import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import type { Grant, Principal, Scope, TokenAction } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
