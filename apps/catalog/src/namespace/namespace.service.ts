@@ -7,6 +7,7 @@ import { Clock } from '../clock.js';
 import { assertNamespaceIsClear } from '../confusable/name-guard.js';
 import { Database } from '../database/database.js';
 import { type MemberRole, MemberRow, NamespaceRow } from '../database/namespace.entity.js';
+import { NamespaceOrigin } from '../mirror/namespace-origin.js';
 import { findProxylet } from '../proxylet/version-queries.js';
 import { roleIn } from '../rights/membership.js';
 import { ReadRights } from '../rights/read-rights.js';
@@ -34,6 +35,7 @@ export class NamespaceService {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(NamespaceOrigin) private readonly origin: NamespaceOrigin,
   ) {}
 
   /**
@@ -228,6 +230,7 @@ export class NamespaceService {
     if (namespaceRole === undefined) enforce(principal, action, { namespaceRole: 'owner', resource }, what);
     if (namespaceRole === undefined) await this.find(namespace, manager);
     enforce(principal, action, { namespaceRole, resource }, what);
+    await this.origin.assertOwn(manager, namespace, action);
   }
 
   /**
@@ -243,7 +246,8 @@ export class NamespaceService {
   ): Promise<void> {
     const target = parseName(name);
     const relation = { namespaceRole: await roleIn(manager, principal, target.namespace), resource: name };
-    if (can(principal, action, relation) === 'allow') return;
+    if (can(principal, action, relation) === 'allow')
+      return await this.origin.assertOwn(manager, target.namespace, action);
     const proxylet = await findProxylet(manager, target);
     const isSeen = proxylet !== undefined && (await ReadRights.of(principal).mayRead(manager, proxylet));
     // What the token lacks is said of what exists and of what does not alike.

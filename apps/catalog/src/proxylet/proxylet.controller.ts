@@ -17,8 +17,8 @@ import {
   proxyletItemSchema,
   proxyletSchema,
   type ProxyletView,
-  type VersionItem,
-  versionItemSchema,
+  type ListedVersion,
+  listedVersionSchema,
   versionSchemaFull,
   type VersionView,
 } from './proxylet.schemas.js';
@@ -27,11 +27,10 @@ import { SearchService } from './search.service.js';
 
 const searchQuery = z.strictObject({
   ...pageQuery,
-  q: z
-    .string()
-    .max(200)
-    .optional()
-    .meta({ description: 'Words that occur in name, keywords or description' }),
+  q: z.string().max(200).optional().meta({
+    description:
+      'Words of name, keywords, capabilities, description or README, also their beginnings in names and keywords; typos are forgiven',
+  }),
   namespace: z.string().max(64).optional(),
   runtime: z.string().max(64).optional().meta({ description: 'Type of runtime', example: 'isolate' }),
   capability: z.string().max(128).optional().meta({ example: 'kv' }),
@@ -53,6 +52,8 @@ export class ProxyletController {
 
   @Endpoint('GET', {
     summary: 'Search proxylets',
+    description:
+      'With words, those that fit best come first, the popular ones first among those that fit alike; without, all by name. Whatever has no version left that is chosen comes last.',
     tag: 'proxylets',
     query: searchQuery,
     response: pageSchema(proxyletItemSchema),
@@ -91,7 +92,7 @@ export class ProxyletController {
     tag: 'proxylets',
     params: nameParams,
     query: pageOnly,
-    response: pageSchema(versionItemSchema),
+    response: pageSchema(listedVersionSchema),
     errors: ['invalid-name', 'not-found'],
     scopes: ['catalog:read'],
     anonymous: true,
@@ -100,7 +101,7 @@ export class ProxyletController {
     @Params() params: NameParams,
     @Query() { limit, cursor }: z.output<typeof pageOnly>,
     @Reader() reader: ReadRights,
-  ): Promise<Page<VersionItem>> {
+  ): Promise<Page<ListedVersion>> {
     return this.proxylets.versions(nameOf(params), limit, cursor, reader);
   }
 

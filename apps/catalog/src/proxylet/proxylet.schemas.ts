@@ -35,6 +35,11 @@ export const versionItemSchema = z.object({
 });
 export type VersionItem = z.output<typeof versionItemSchema>;
 
+/** How often an archive was fetched, a caller counting once an hour; some seconds behind. */
+const downloads = z.int();
+export const listedVersionSchema = versionItemSchema.extend({ downloads });
+export type ListedVersion = z.output<typeof listedVersionSchema>;
+
 export const versionSchemaFull = versionItemSchema.extend({
   name: nameSchema,
   publishedBy: z.string(),
@@ -64,6 +69,7 @@ export type ProxyletItem = z.output<typeof proxyletItemSchema>;
 export const proxyletSchema = proxyletItemSchema.extend({
   visibility: z.enum(visibilities),
   createdAt: z.iso.datetime(),
+  downloads,
   shown: versionItemSchema,
   /** Channel → version. */
   channels: z.record(z.string(), versionSchema),

@@ -3,19 +3,12 @@ import { formatName, type Page, parseName, Problem } from '@proxylet/contract';
 import { decodeCursor, encodeCursor, etagOf } from '@proxylet/nest';
 import { z } from 'zod';
 import { Database } from '../database/database.js';
-import { ChannelRow, VersionRow } from '../database/proxylet.entity.js';
 import { assertNotHeld } from '../rights/held.js';
 import type { ReadRights } from '../rights/read-rights.js';
-import type { ProxyletView, VersionItem, VersionView } from './proxylet.schemas.js';
+import { versionKeyOf } from './precedence.js';
+import type { ListedVersion, ProxyletView, VersionItem, VersionView } from './proxylet.schemas.js';
+import * as sql from './read-sql.js';
 import { parseFacts } from './version-facts.js';
-import {
-  type CurrentVersion,
-  manyCurrent,
-  oneCurrent,
-  readProxylet,
-  readVersion,
-  slimVersionsOf,
-} from './version-queries.js';
 
 /** An answer and its entity tag. */
 export interface Tagged<T> {
@@ -31,29 +24,28 @@ export class ProxyletService {
 
   /** @throws Problem `not-found` */
   async get(name: string, reader: ReadRights): Promise<Tagged<ProxyletView>> {
-    const manager = this.database.read;
-    const proxylet = await readProxylet(manager, reader, parseName(name));
-    const { latestVersionId, shownVersionId } = proxylet;
-    const shown = await oneCurrent(
-      slimVersionsOf(manager, proxylet.id).andWhere('v.id = :shownVersionId', { shownVersionId }),
-    );
-    if (shown === undefined) throw new Problem('not-found', `There is no version of ${name}.`);
-    const { description, keywords, license, runtime, capabilities } = parseFacts(shown.facts);
+    const { namespace, name: own } = parseName(name);
+    const [row] = await sql.findShown(this.database.read, [namespace, own]);
+    if (row === undefined || !(await reader.mayRead(this.database.read, row))) throw noProxylet(name);
+    const { description, keywords, license, runtime, capabilities } = parseFacts(row.facts);
+    const downloads = Number(row.downloads ?? 0);
+    const channels = await sql.findChannels(this.database.read, [row.id]);
     const view: ProxyletView = {
       name,
       ...(description === undefined ? {} : { description }),
       ...(keywords === undefined ? {} : { keywords: [...keywords] }),
       ...(license === undefined ? {} : { license }),
-      ...(latestVersionId === null ? {} : { latest: shown.version }),
-      version: shown.version,
+      ...(row.latest === null ? {} : { latest: row.version }),
+      version: row.version,
       runtime,
       capabilities: [...capabilities],
-      visibility: proxylet.visibility,
-      createdAt: proxylet.createdAt,
-      shown: itemOf(shown),
-      channels: await this.channels(proxylet.id),
+      visibility: row.visibility,
+      createdAt: row.createdAt,
+      downloads,
+      shown: itemOf(row),
+      channels: Object.fromEntries(channels.map((channel) => [channel.name, channel.version])),
     };
-    return { view, etag: etagOf(name, String(proxylet.revision)) };
+    return { view, etag: etagOf(name, String(row.revision), row.visibility, String(downloads)) };
   }
 
   /** Highest first. @throws Problem `not-found`, `invalid-request` for a foreign cursor */
@@ -62,53 +54,64 @@ export class ProxyletService {
     limit: number,
     cursor: string | undefined,
     reader: ReadRights,
-  ): Promise<Page<VersionItem>> {
+  ): Promise<Page<ListedVersion>> {
+    const { namespace, name: own } = parseName(name);
     const manager = this.database.read;
-    const proxylet = await readProxylet(manager, reader, parseName(name));
-    const query = slimVersionsOf(manager, proxylet.id)
-      .orderBy('v.precedence', 'DESC')
-      .limit(limit + 1);
-    if (cursor !== undefined) query.andWhere('v.precedence < :below', decodeCursor(cursor, versionsCursor));
-    const rows = await manyCurrent(query);
+    const [head] = await sql.findHead(manager, [namespace, own]);
+    if (head === undefined || !(await reader.mayRead(manager, head))) throw noProxylet(name);
+    const below = cursor === undefined ? sql.topPrecedence : decodeCursor(cursor, versionsCursor).below;
+    const rows = await sql.listVersions(manager, [head.id, below, limit + 1]);
     const items = rows.slice(0, limit);
     const last = items.at(-1);
     const nextCursor =
       rows.length > limit && last !== undefined ? encodeCursor({ below: last.precedence }) : undefined;
-    return { items: items.map(itemOf), ...(nextCursor === undefined ? {} : { nextCursor }) };
+    return { items: items.map(listedOf), ...(nextCursor === undefined ? {} : { nextCursor }) };
   }
 
   /** @throws Problem `not-found` */
   async version(name: string, version: string, reader: ReadRights): Promise<Tagged<VersionView>> {
-    const row = await readVersion(this.database.read, reader, parseName(name), version);
-    return { view: viewOf(name, row), etag: etagOfVersion(row) };
+    const row = await this.read(name, version, reader);
+    return { view: viewOf(name, row), etag: tagOfVersion(row.digest, row.stateId) };
   }
 
-  /** @throws Problem `not-found`, also where the version has no README */
+  /** @throws Problem `not-found`, also where the version has no README; `quarantined` */
   async readme(name: string, version: string, reader: ReadRights): Promise<Tagged<string>> {
-    const row = await readVersion(this.database.read, reader, parseName(name), version);
-    assertNotHeld(row.current, `${name} ${version}`);
+    const row = await this.read(name, version, reader);
+    assertNotHeld(row, `${name} ${version}`);
     if (row.readme !== null) return { view: row.readme, etag: etagOf('readme', row.digest) };
     throw new Problem('not-found', `${name} ${version} has no README.`);
   }
 
-  private async channels(proxyletId: number): Promise<Record<string, string>> {
-    const rows = await this.database.read
-      .createQueryBuilder(ChannelRow, 'c')
-      .innerJoin(VersionRow, 'v', 'v.id = c.versionId')
-      .select(['c.name AS name', 'v.version AS version'])
-      .where('c.proxyletId = :proxyletId', { proxyletId })
-      .orderBy('c.name')
-      .getRawMany<{ name: string; version: string }>();
-    return Object.fromEntries(rows.map((row) => [row.name, row.version]));
+  private async read(name: string, version: string, reader: ReadRights): Promise<sql.WholeRow> {
+    const { namespace, name: own } = parseName(name);
+    const manager = this.database.read;
+    const [row] = await sql.findWhole(manager, [namespace, own, versionKeyOf(version), version]);
+    if (row !== undefined && (await reader.mayRead(manager, row))) return row;
+    // Which of the two is not there: of a proxylet that is hidden, neither.
+    const [head] = row === undefined ? await sql.findHead(manager, [namespace, own]) : [];
+    if (head === undefined || !(await reader.mayRead(manager, head))) throw noProxylet(name);
+    throw new Problem('not-found', `There is no version ${version} of ${name}.`);
   }
 }
 
-export function etagOfVersion(row: CurrentVersion): string {
-  return etagOf(row.digest, String(row.current.id));
+function noProxylet(name: string): Problem {
+  return new Problem('not-found', `There is no proxylet ${formatName(parseName(name))}.`);
 }
 
-export function itemOf({ version, digest, sizeBytes, publishedAt, current }: CurrentVersion): VersionItem {
-  const { state, reason, severity } = current;
+/** Changes with each state of the version. */
+export function etagOfVersion(row: {
+  readonly digest: string;
+  readonly current: { readonly id: number };
+}): string {
+  return tagOfVersion(row.digest, row.current.id);
+}
+
+function tagOfVersion(digest: string, stateId: number | string): string {
+  return etagOf(digest, String(stateId));
+}
+
+function itemOf(row: sql.SlimRow): VersionItem {
+  const { version, digest, sizeBytes, publishedAt, state, reason, severity } = row;
   return {
     version,
     digest,
@@ -120,9 +123,13 @@ export function itemOf({ version, digest, sizeBytes, publishedAt, current }: Cur
   };
 }
 
-function viewOf(name: string, row: CurrentVersion): VersionView {
+function listedOf(row: sql.ListedRow): ListedVersion {
+  return { ...itemOf(row), downloads: Number(row.downloads ?? 0) };
+}
+
+function viewOf(name: string, row: sql.WholeRow): VersionView {
   return {
-    name: formatName(parseName(name)),
+    name,
     ...itemOf(row),
     publishedBy: row.publishedBy,
     blob: `/v1/blobs/${row.digest}`,

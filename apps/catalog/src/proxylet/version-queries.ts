@@ -4,6 +4,7 @@ import { ProxyletRow, VersionRow, VersionStateRow } from '../database/proxylet.e
 import { statement } from '../database/sql.js';
 import type { ReadRights } from '../rights/read-rights.js';
 import { indexProxylet } from '../search/search-index.js';
+import { versionKeyOf } from './precedence.js';
 
 /** States in which a version is not chosen for anybody. */
 export const withdrawn: readonly VersionState[] = ['yanked', 'quarantined'];
@@ -74,7 +75,10 @@ export async function needVersion(
 ): Promise<CurrentVersion> {
   const proxylet = await needProxylet(manager, name);
   const found = await oneCurrent(
-    versionsOf(manager, proxylet.id).andWhere('v.version = :version', { version }),
+    versionsOf(manager, proxylet.id).andWhere('v.versionKey = :key AND v.version = :version', {
+      key: versionKeyOf(version),
+      version,
+    }),
   );
   if (found !== undefined) return found;
   throw new Problem('not-found', `There is no version ${version} of ${formatName(name)}.`);

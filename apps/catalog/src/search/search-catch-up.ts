@@ -1,6 +1,9 @@
 import { Inject, type OnModuleInit } from '@nestjs/common';
 import { InjectLog, type Log } from '@proxylet/nest';
+import type { EntityManager } from 'typeorm';
 import { Database } from '../database/database.js';
+import { findUnkept, keepNamespace } from '../confusable/confusable-sql.js';
+import { skeletonOf } from '../confusable/skeleton.js';
 import { indexSome } from './search-index.js';
 
 const batch = 200;
@@ -13,12 +16,23 @@ export class SearchCatchUp implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    let total = 0;
-    let done: number;
-    do {
-      done = await this.database.write('search catch-up', (manager) => indexSome(manager, batch));
-      total += done;
-    } while (done === batch);
+    await this.inBatches(keepSkeletons);
+    const total = await this.inBatches(indexSome);
     if (total > 0) this.log.info({ proxylets: total }, 'Proxylets were indexed for search.');
   }
+
+  private async inBatches(work: (manager: EntityManager, most: number) => Promise<number>): Promise<number> {
+    let total = 0;
+    for (;;) {
+      const done = await this.database.write('search catch-up', (manager) => work(manager, batch));
+      total += done;
+      if (done < batch) return total;
+    }
+  }
+}
+
+async function keepSkeletons(manager: EntityManager, most: number): Promise<number> {
+  const rows = await findUnkept(manager, [most]);
+  for (const { namespace } of rows) await keepNamespace(manager, [namespace, skeletonOf(namespace)]);
+  return rows.length;
 }
