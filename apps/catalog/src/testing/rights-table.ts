@@ -229,5 +229,37 @@ export const rows: Row[] = [
       }),
     expected: [401, 403, 403, 403, 403, 201, 201, 201, 403, 403, 403, 403],
   },
+  {
+    route: 'POST /v1/uploads',
+    call: (caller) =>
+      caller.post('/v1/uploads', { name: 'acme/priv', digest: `sha256:${'1'.repeat(64)}`, size: 100 }),
+    expected: publish.map((status) => (status === 200 ? 201 : status)),
+  },
+  {
+    route: 'GET /v1/namespaces/acme/quota',
+    call: (caller) => caller.get('/v1/namespaces/acme/quota'),
+    expected: publish,
+  },
+  {
+    route: 'PUT /v1/namespaces/acme/quota',
+    call: (caller) => caller.put('/v1/namespaces/acme/quota', { proxylets: 1000 }),
+    expected: admins,
+  },
+  {
+    route: 'POST /v1/admin/gc?dry-run=true',
+    call: (caller) => caller.post('/v1/admin/gc?dry-run=true'),
+    expected: admins,
+  },
+  {
+    route: 'GET /v1/namespaces/acme/webhooks',
+    call: (caller) => caller.get('/v1/namespaces/acme/webhooks'),
+    expected: [401, 403, 403, 403, 403, 403, 200, 200, 200, 403, 403, 403],
+  },
+  {
+    route: 'GET /v1/changes',
+    call: (caller) => caller.get('/v1/changes?since=0'),
+    expected: publicRead,
+  },
+  { route: 'GET /v1/audit', call: (caller) => caller.get('/v1/audit'), expected: admins },
   { route: 'GET /v1/tokens', call: (caller) => caller.get('/v1/tokens'), expected: signedIn },
 ];
