@@ -22,7 +22,7 @@ export class PackedBytes {
   take(chunk: Uint8Array): void {
     this.bytes += chunk.byteLength;
     if (this.bytes > this.limits.packedBytes) {
-      throw archiveTooLarge(`The archive is larger than ${this.limits.packedBytes} bytes.`);
+      throw archiveTooLarge(`The archive is larger than ${this.limits.packedBytes} bytes.`, 'packed-size');
     }
     this.hash.update(chunk);
     this.lastBytes = Buffer.concat([this.lastBytes, chunk.subarray(-trailerBytes)]).subarray(-trailerBytes);
@@ -65,7 +65,8 @@ export async function* gunzip(
     }
     await feeding;
   } catch (error) {
-    if (isZlibError(error)) throw archiveInvalid('The archive is not a complete gzip file.', error);
+    if (isZlibError(error))
+      throw archiveInvalid('The archive is not a complete gzip file.', 'gzip-incomplete', error);
     throw error;
   } finally {
     inflater.destroy();
@@ -75,20 +76,25 @@ export async function* gunzip(
 
 function assertBounded(unpackedBytes: number, consumedBytes: number, limits: ArchiveLimits): void {
   if (unpackedBytes > limits.unpackedBytes) {
-    throw archiveTooLarge(`The archive unpacks to more than ${limits.unpackedBytes} bytes.`);
+    throw archiveTooLarge(`The archive unpacks to more than ${limits.unpackedBytes} bytes.`, 'unpacked-size');
   }
   if (unpackedBytes > limits.ratioFromBytes && unpackedBytes > limits.ratio * consumedBytes) {
-    throw archiveTooLarge(`The archive unpacks to more than ${limits.ratio} times its size.`);
+    throw archiveTooLarge(
+      `The archive unpacks to more than ${limits.ratio} times its size.`,
+      'compression-ratio',
+    );
   }
 }
 
 function assertEnd(packed: PackedBytes, deflatedBytes: number, crc: number, unpackedBytes: number): void {
   const end = packed.headerBytes + deflatedBytes + trailerBytes;
-  if (packed.bytes < end) throw archiveInvalid('The archive ends before its gzip trailer.');
-  if (packed.bytes > end) throw archiveInvalid('The archive has bytes after the end of its gzip member.');
+  if (packed.bytes < end)
+    throw archiveInvalid('The archive ends before its gzip trailer.', 'gzip-incomplete');
+  if (packed.bytes > end)
+    throw archiveInvalid('The archive has bytes after the end of its gzip member.', 'gzip-trailing-bytes');
   const { trailer } = packed;
   if (trailer.crc !== crc || trailer.sizeModulo !== unpackedBytes % 2 ** 32) {
-    throw archiveInvalid('The gzip checksum of the archive does not match its content.');
+    throw archiveInvalid('The gzip checksum of the archive does not match its content.', 'gzip-checksum');
   }
 }
 
@@ -110,25 +116,26 @@ async function* withoutHeader(
     yield head.subarray(length);
     head = undefined;
   }
-  if (head !== undefined) throw archiveInvalid('The archive is not a gzip file: it ends within the header.');
+  if (head !== undefined)
+    throw archiveInvalid('The archive is not a gzip file: it ends within the header.', 'gzip-form');
 }
 
 /** Length of the member header (RFC 1952 §2.3); undefined while more bytes are needed. */
 function gzipHeaderBytes(bytes: Buffer): number | undefined {
   if (bytes.length >= 2 && bytes.readUInt16BE(0) !== 0x1f8b) {
-    throw archiveInvalid('The archive is not a gzip file.');
+    throw archiveInvalid('The archive is not a gzip file.', 'gzip-form');
   }
   if (bytes.length < 10) return undefined;
   const flags = bytes.readUInt8(3);
   if (bytes.readUInt8(2) !== 8 || (flags & (flag.reserved | flag.headerCrc)) !== 0) {
-    throw archiveInvalid('The archive is a gzip file of a kind that is not taken.');
+    throw archiveInvalid('The archive is a gzip file of a kind that is not taken.', 'gzip-form');
   }
   let end: number | undefined = 10;
   if ((flags & flag.extra) !== 0) end = bytes.length < 12 ? undefined : 12 + bytes.readUInt16LE(10);
   if ((flags & flag.name) !== 0) end = afterText(bytes, end);
   if ((flags & flag.comment) !== 0) end = afterText(bytes, end);
   if ((end ?? bytes.length) > headerMaxBytes)
-    throw archiveInvalid('The gzip header of the archive is too long.');
+    throw archiveInvalid('The gzip header of the archive is too long.', 'gzip-form');
   return end !== undefined && bytes.length >= end ? end : undefined;
 }
 

@@ -10,8 +10,9 @@ export function readManifestBytes(bytes: Uint8Array): Manifest {
   assertShallow(text);
   let input: unknown;
   try {
-    input = JSON.parse(text);
+    input = JSON.parse(text, assertText);
   } catch (error) {
+    if (error instanceof Problem) throw error;
     throw invalid(
       'The manifest in the archive is not JSON (comments are taken in proxylet.jsonc only).',
       error,
@@ -51,6 +52,15 @@ function decode(bytes: Uint8Array): string {
   } catch (error) {
     throw invalid('The manifest is not UTF-8 text.', error);
   }
+}
+
+/** Databases and other programs would not give back such text as it was. @throws Problem `manifest-invalid` */
+function assertText(name: string, value: unknown): unknown {
+  for (const text of [name, value]) {
+    if (typeof text === 'string' && (!text.isWellFormed() || text.includes('\0')))
+      throw invalid('The manifest has half a character (a lone surrogate) or a NUL in a text.');
+  }
+  return value;
 }
 
 /** Looks at brackets outside of strings only; wrong JSON is the parser's to refuse. */

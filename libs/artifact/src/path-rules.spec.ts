@@ -34,7 +34,7 @@ const refused: readonly (readonly [string, string])[] = [
 
 describe('faultOfPath', () => {
   it.each(refused)('refuses %j', (path, why) => {
-    expect(` ${faultOfPath(path, defaultLimits) ?? ''} `).toContain(why);
+    expect(` ${faultOfPath(path, defaultLimits)?.why ?? ''} `).toContain(why);
   });
 
   it.each([

@@ -1,41 +1,57 @@
 import type { ArchiveLimits } from './limits.js';
-import { entryRefused } from './refusal.js';
+import { type ArchiveRule, entryRefused } from './refusal.js';
 
 /** Device names of Windows, with or without an extension, in any case. */
 const reservedOnWindows = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\.|$)/iu;
 /** Controls, formats (bidi overrides and zero widths among them), separators, lone surrogates, private use. */
 const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\ufffd]/u;
 
+export interface PathFault {
+  /** Completes the sentence "The entry … ". */
+  readonly why: string;
+  readonly rule: ArchiveRule;
+}
+
 /**
- * Why a path may not stand in an archive, completing "The entry … "; undefined where it may. The rules hold on
- * every platform at once, so that an archive means the same files everywhere.
+ * Why a path may not stand in an archive; undefined where it may. The rules hold on every platform at once, so that
+ * an archive means the same files everywhere.
  */
-export function faultOfPath(path: string, limits: ArchiveLimits): string | undefined {
-  if (path === '') return 'has no name';
-  if (Buffer.byteLength(path) > limits.pathBytes) return `has a path longer than ${limits.pathBytes} bytes`;
-  if (invisible.test(path)) return 'has a control, invisible or unassigned character in its path';
-  if (path !== path.normalize('NFC')) return 'has a path that is not in Unicode normal form C';
-  if (path.startsWith('/')) return 'has an absolute path';
-  if (path.includes('\\')) return 'has a backslash in its path';
-  if (/^[a-z]:/iu.test(path)) return 'has a drive letter in its path';
-  if (/[<>:"|?*]/u.test(path)) return 'has a character in its path that Windows forbids';
+export function faultOfPath(path: string, limits: ArchiveLimits): PathFault | undefined {
+  if (path === '') return fault('has no name', 'path-form');
+  if (Buffer.byteLength(path) > limits.pathBytes)
+    return fault(`has a path longer than ${limits.pathBytes} bytes`, 'path-length');
+  if (invisible.test(path))
+    return fault('has a control, invisible or unassigned character in its path', 'path-characters');
+  if (path !== path.normalize('NFC'))
+    return fault('has a path that is not in Unicode normal form C', 'path-characters');
+  if (path.startsWith('/')) return fault('has an absolute path', 'path-absolute');
+  if (path.includes('\\')) return fault('has a backslash in its path', 'path-traversal');
+  if (/^[a-z]:/iu.test(path)) return fault('has a drive letter in its path', 'path-absolute');
+  if (/[<>:"|?*]/u.test(path))
+    return fault('has a character in its path that Windows forbids', 'path-characters');
   const segments = path.split('/');
-  if (segments.length > limits.pathLevels) return `lies deeper than ${limits.pathLevels} levels`;
+  if (segments.length > limits.pathLevels)
+    return fault(`lies deeper than ${limits.pathLevels} levels`, 'path-length');
   for (const segment of segments) {
-    const fault = faultOfSegment(segment);
-    if (fault !== undefined) return fault;
+    const found = faultOfSegment(segment);
+    if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function faultOfSegment(segment: string): string | undefined {
-  if (segment === '') return 'has an empty part in its path';
-  if (segment === '.' || segment === '..') return `has ${segment} in its path`;
+function faultOfSegment(segment: string): PathFault | undefined {
+  if (segment === '') return fault('has an empty part in its path', 'path-form');
+  if (segment === '.' || segment === '..') return fault(`has ${segment} in its path`, 'path-traversal');
   if (segment.endsWith('.') || segment.endsWith(' ') || segment.startsWith(' ')) {
-    return 'has a part in its path that begins or ends with a blank or ends with a dot';
+    return fault('has a part in its path that begins or ends with a blank or ends with a dot', 'path-form');
   }
-  if (reservedOnWindows.test(segment)) return 'has a name in its path that Windows reserves';
+  if (reservedOnWindows.test(segment))
+    return fault('has a name in its path that Windows reserves', 'path-form');
   return undefined;
+}
+
+function fault(why: string, rule: ArchiveRule): PathFault {
+  return { why, rule };
 }
 
 /** What two paths have in common where a file system folds case or compatibility forms. */
@@ -62,11 +78,15 @@ export class PathBook {
     if (earlier === undefined) {
       this.known.set(key, { exact: path, isFile });
     } else if (earlier.exact !== path) {
-      throw entryRefused(entry, 'differs from an earlier entry only by case or Unicode form');
+      throw entryRefused(
+        entry,
+        'differs from an earlier entry only by case or Unicode form',
+        'path-collision',
+      );
     } else if (isFile && earlier.isFile) {
-      throw entryRefused(entry, 'is there twice');
+      throw entryRefused(entry, 'is there twice', 'path-duplicate');
     } else if (isFile || earlier.isFile) {
-      throw entryRefused(entry, 'is a file and a directory at once');
+      throw entryRefused(entry, 'is a file and a directory at once', 'path-collision');
     }
   }
 }

@@ -70,7 +70,10 @@ class Contents {
     if (path === undefined || !entry.isFile) return;
     const { sizeBytes } = entry;
     if (sizeBytes > this.limits.fileBytes) {
-      throw archiveTooLarge(`The entry ${show(path)} is larger than ${this.limits.fileBytes} bytes.`);
+      throw archiveTooLarge(
+        `The entry ${show(path)} is larger than ${this.limits.fileBytes} bytes.`,
+        'file-size',
+      );
     }
     const keep = this.shouldHold(path, sizeBytes) ? Buffer.alloc(sizeBytes) : undefined;
     const sink = this.sink({ path, sizeBytes });
@@ -92,7 +95,7 @@ class Contents {
     const path = isFile ? trimmed : trimmed.replace(/\/$/, '');
     if (!isFile && (path === '' || path === '.')) return undefined;
     const fault = faultOfPath(path, this.limits);
-    if (fault !== undefined) throw entryRefused(raw, fault);
+    if (fault !== undefined) throw entryRefused(raw, fault.why, fault.rule);
     this.paths.add(path, isFile);
     return path;
   }
@@ -148,6 +151,7 @@ class Contents {
       if (file.sizeBytes > this.limits.mainBytes) throw mainTooLarge(path, this.limits);
       throw archiveInvalid(
         `Put ${manifestFileName} before the other files of the archive: main came too early to be kept.`,
+        'manifest-order',
       );
     }
     try {

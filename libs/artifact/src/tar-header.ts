@@ -20,19 +20,20 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export function decodeHeader(block: Buffer): TarHeader {
   if (checksumOf(block) !== octal(block, 148, 8)) {
-    throw archiveInvalid('The archive is not a tar file: a header has a wrong checksum.');
+    throw archiveInvalid('The archive is not a tar file: a header has a wrong checksum.', 'tar-form');
   }
   const magic = block.subarray(257, 265);
   const isPosix = magic.equals(magicPosix);
   if (!isPosix && !magic.equals(magicGnu))
-    throw archiveInvalid('The archive is a tar file of an unknown kind.');
+    throw archiveInvalid('The archive is a tar file of an unknown kind.', 'tar-form');
   const name = decodeText(field(block, 0, 100), 'a header');
   const prefix = decodeText(field(block, 345, isPosix ? 155 : 167), 'a header');
   if (!isPosix && prefix !== '')
-    throw entryRefused(name, 'has a header that tar programs read in different ways');
+    throw entryRefused(name, 'has a header that tar programs read in different ways', 'tar-ambiguous');
   const path = prefix === '' ? name : `${prefix}/${name}`;
   const sizeBytes = octal(block, 124, 12);
-  if (sizeBytes === undefined) throw entryRefused(path, 'has a size that is not an octal number');
+  if (sizeBytes === undefined)
+    throw entryRefused(path, 'has a size that is not an octal number', 'tar-ambiguous');
   return { path, sizeBytes, type: String.fromCharCode(block.readUInt8(156) || 0x30) };
 }
 
@@ -41,7 +42,7 @@ export function decodeText(bytes: Uint8Array, where: string): string {
   try {
     return utf8.decode(bytes);
   } catch (error) {
-    throw archiveInvalid(`The archive has a name in ${where} that is not UTF-8.`, error);
+    throw archiveInvalid(`The archive has a name in ${where} that is not UTF-8.`, 'name-encoding', error);
   }
 }
 
@@ -51,7 +52,7 @@ function field(block: Buffer, offset: number, length: number): Buffer {
   const zero = bytes.indexOf(0);
   if (zero < 0) return bytes;
   if (bytes.subarray(zero).some((byte) => byte !== 0)) {
-    throw archiveInvalid('The archive has a header with bytes hidden behind a NUL.');
+    throw archiveInvalid('The archive has a header with bytes hidden behind a NUL.', 'path-characters');
   }
   return bytes.subarray(0, zero);
 }
@@ -87,13 +88,14 @@ export function decodePax(bytes: Buffer): { readonly path?: string; readonly siz
     const length = /^([1-9][0-9]{0,5}) /.exec(rest.toString('latin1', 0, 8))?.[1];
     const record = length === undefined ? undefined : rest.subarray(0, Number(length));
     if (length === undefined || record?.length !== Number(length) || record.at(-1) !== 0x0a) {
-      throw archiveInvalid('The archive has a malformed pax header.');
+      throw archiveInvalid('The archive has a malformed pax header.', 'pax-header');
     }
     const equals = record.indexOf('=');
     const key = record.toString('latin1', length.length + 1, Math.max(equals, 0));
-    if (found.has(key)) throw archiveInvalid('The archive has a pax header with the same key twice.');
+    if (found.has(key))
+      throw archiveInvalid('The archive has a pax header with the same key twice.', 'pax-header');
     if (key !== 'path' && key !== 'size' && !harmlessPax.test(key)) {
-      throw archiveInvalid('The archive has a pax header with a key that is not taken.');
+      throw archiveInvalid('The archive has a pax header with a key that is not taken.', 'pax-header');
     }
     const value = record.subarray(equals + 1, -1);
     found.set(key, key === 'path' || key === 'size' ? decodeText(value, 'a pax header') : '');

@@ -40,11 +40,11 @@ export async function* tarEntries(
     const block = await input.exactly(blockBytes);
     if (isZero(block)) break;
     if (members > limits.entries)
-      throw archiveTooLarge(`The archive has more than ${limits.entries} entries.`);
+      throw archiveTooLarge(`The archive has more than ${limits.entries} entries.`, 'entry-count');
     const header = decodeHeader(block);
     if (isExtension(header)) {
       if ((longPath ?? pax) !== undefined)
-        throw archiveInvalid('The archive has two extension headers in a row.');
+        throw archiveInvalid('The archive has two extension headers in a row.', 'pax-header');
       const bytes = await extension(input, header);
       if (header.type === 'L') longPath = decodeText(withoutLastNul(bytes), 'a long-name header');
       else if (header.type === 'x') pax = decodePax(bytes);
@@ -55,7 +55,8 @@ export async function* tarEntries(
     longPath = undefined;
     pax = undefined;
   }
-  if ((longPath ?? pax) !== undefined) throw archiveInvalid('The archive ends after an extension header.');
+  if ((longPath ?? pax) !== undefined)
+    throw archiveInvalid('The archive ends after an extension header.', 'pax-header');
   await assertOnlyZeros(input);
 }
 
@@ -65,7 +66,7 @@ function isExtension({ type }: TarHeader): boolean {
 
 async function extension(input: ByteReader, header: TarHeader): Promise<Buffer> {
   if (header.sizeBytes > extensionMaxBytes)
-    throw archiveInvalid('The archive has an extension header that is too long.');
+    throw archiveInvalid('The archive has an extension header that is too long.', 'pax-header');
   const bytes = await input.exactly(header.sizeBytes);
   await input.exactly(paddingOf(header.sizeBytes));
   return bytes;
@@ -74,7 +75,10 @@ async function extension(input: ByteReader, header: TarHeader): Promise<Buffer> 
 function assertHarmlessGlobal(bytes: Buffer): void {
   const { path, size } = decodePax(bytes);
   if ((path ?? size) !== undefined) {
-    throw archiveInvalid('The archive has a pax header that gives all its entries one path or size.');
+    throw archiveInvalid(
+      'The archive has a pax header that gives all its entries one path or size.',
+      'pax-header',
+    );
   }
 }
 
@@ -86,11 +90,14 @@ async function* entryOf(
 ): AsyncGenerator<TarEntry> {
   const { type, sizeBytes } = header;
   const isDirectory = type === '5';
-  if (type !== '0' && !isDirectory) throw entryRefused(path, refusedTypes[type] ?? 'is not a regular file');
-  if (paxSize !== undefined && paxSize !== String(sizeBytes)) {
-    throw entryRefused(path, 'has two different sizes in its headers');
+  if (type !== '0' && !isDirectory) {
+    const rule = type === '1' || type === '2' || type === 'K' ? 'link' : 'special-file';
+    throw entryRefused(path, refusedTypes[type] ?? 'is not a regular file', rule);
   }
-  if (isDirectory && sizeBytes > 0) throw entryRefused(path, 'is a directory with content');
+  if (paxSize !== undefined && paxSize !== String(sizeBytes)) {
+    throw entryRefused(path, 'has two different sizes in its headers', 'pax-header');
+  }
+  if (isDirectory && sizeBytes > 0) throw entryRefused(path, 'is a directory with content', 'tar-ambiguous');
   yield { path, isFile: !isDirectory, sizeBytes, content: input.upTo(sizeBytes) };
   await input.exactly(paddingOf(sizeBytes));
 }
@@ -98,9 +105,9 @@ async function* entryOf(
 /** Two zero blocks end an archive; writers pad on. Anything else there is what another reader might take for entries. */
 async function assertOnlyZeros(input: ByteReader): Promise<void> {
   if (!isZero(await input.exactly(blockBytes)))
-    throw archiveInvalid('The archive goes on after its end mark.');
+    throw archiveInvalid('The archive goes on after its end mark.', 'tar-trailing-bytes');
   for await (const chunk of input.rest()) {
-    if (!isZero(chunk)) throw archiveInvalid('The archive goes on after its end mark.');
+    if (!isZero(chunk)) throw archiveInvalid('The archive goes on after its end mark.', 'tar-trailing-bytes');
   }
 }
 
@@ -133,7 +140,7 @@ class ByteReader {
     let missing = length;
     while (missing > 0) {
       if (this.pending.byteLength === 0 && !(await this.refill())) {
-        throw archiveInvalid('The archive ends in the middle of an entry.');
+        throw archiveInvalid('The archive ends in the middle of an entry.', 'tar-incomplete');
       }
       const part = this.cut(Math.min(missing, this.pending.byteLength));
       missing -= part.byteLength;

@@ -20,7 +20,9 @@ export async function* bodyBytes(
   let isWhole = false;
   try {
     if (Number(statedBytes ?? 0) > maxBytes)
-      throw new Problem('archive-too-large', `The archive is larger than ${maxBytes} bytes.`);
+      throw new Problem('archive-too-large', `The archive is larger than ${maxBytes} bytes.`, {
+        extra: { rule: 'packed-size' },
+      });
     for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) yield chunk;
     isWhole = true;
   } catch (error) {

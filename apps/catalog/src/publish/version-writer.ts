@@ -138,7 +138,8 @@ async function insertVersion(
     JSON.stringify(manifest),
     JSON.stringify(files),
     JSON.stringify(factsOf(manifest)),
-    readme ?? null,
+    // PostgreSQL keeps no NUL in a text.
+    readme?.replaceAll('\0', '\uFFFD') ?? null,
     manifest.runtime.type,
     ` ${capabilities.join(' ')} `,
     JSON.stringify(warnings),
