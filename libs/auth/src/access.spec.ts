@@ -70,6 +70,8 @@ const table: [Action, Scope[], string[], Relation, Decision][] = [
   ['catalog.change-visibility', ['catalog:manage'], [], maintainer, 'allow'],
   ['catalog.change-visibility', ['catalog:manage'], [], publisher, 'deny'],
   ['catalog.change-visibility', ['catalog:publish'], [], owner, 'deny'],
+  ['catalog.manage-webhooks', ['catalog:manage'], [], maintainer, 'allow'],
+  ['catalog.manage-webhooks', ['catalog:manage'], [], publisher, 'deny'],
   ['catalog.quarantine', ['catalog:admin'], ['scanner'], {}, 'allow'],
   ['catalog.quarantine', ['catalog:admin'], [], owner, 'deny'],
   ['catalog.release', ['catalog:admin'], ['platform-admin'], {}, 'allow'],

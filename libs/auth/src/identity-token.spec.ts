@@ -1,5 +1,4 @@
 import { Problem } from '@proxylet/contract';
-import type { JWTPayload } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestIssuer } from '../test/test-issuer.js';
 import { IdentityTokens, issuerOf } from './identity-token.js';
@@ -11,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => ci[Symbol.asyncDispose]());
 
 const audience = 'catalog';
-const identityToken = (claims: JWTPayload = {}, header: Record<string, unknown> = {}) =>
+const identityToken = (claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}) =>
   ci.token({ aud: audience, sub: 'repo:acme/thumb', ...claims }, { typ: 'JWT', ...header });
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -38,7 +37,7 @@ test('tells who the token is of', async () => {
 
 const now = () => Math.floor(Date.now() / 1000);
 describe('refuses a token', () => {
-  test.each<[string, () => JWTPayload]>([
+  test.each<[string, () => Record<string, unknown>]>([
     ['that has expired', () => ({ exp: now() - 60, iat: now() - 120 })],
     ['of the future', () => ({ iat: now() + 120 })],
     ['that is not valid yet', () => ({ nbf: now() + 120 })],
