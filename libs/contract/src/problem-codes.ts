@@ -40,6 +40,11 @@ export const problemCodes = {
   },
   'namespace-taken': { status: 409, blame: 'caller', title: 'The namespace belongs to somebody else' },
   'namespace-reserved': { status: 409, blame: 'caller', title: 'The namespace is reserved' },
+  'namespace-mirrored': {
+    status: 409,
+    blame: 'caller',
+    title: 'The namespace is that of the upstream catalog',
+  },
   'name-confusable': { status: 409, blame: 'caller', title: 'The name is too close to an existing one' },
   'consent-required': {
     status: 409,
@@ -141,6 +146,12 @@ export const problemCodes = {
     blame: 'operator',
     title: 'The catalog answered something that makes no sense',
   },
+  'upstream-invalid': {
+    status: 502,
+    blame: 'operator',
+    title: 'The upstream catalog does not answer as agreed',
+  },
+  'upstream-unavailable': { status: 503, blame: 'operator', title: 'The upstream catalog cannot be reached' },
   'catalog-unavailable': { status: 503, blame: 'operator', title: 'The catalog cannot be reached' },
   'idm-unavailable': { status: 503, blame: 'operator', title: 'The identity manager cannot be reached' },
   'storage-unavailable': { status: 503, blame: 'operator', title: 'The storage cannot be reached' },

@@ -9,7 +9,9 @@ import { Rights1763700001000 } from './migrations/1763700001000-rights.js';
 import { Publishing1763700002000 } from './migrations/1763700002000-publishing.js';
 import { Ledger1763700003000 } from './migrations/1763700003000-ledger.js';
 import { Webhooks1763700003100 } from './migrations/1763700003100-webhooks.js';
+import { Mirror1763700003200 } from './migrations/1763700003200-mirror.js';
 import { Search1763700004000 } from './migrations/1763700004000-search.js';
+import { MirrorItemRow, MirrorNamespaceRow, MirrorStateRow } from './mirror.entity.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
 import {
@@ -44,6 +46,9 @@ const entities = [
   WebhookRow,
   DeliveryRow,
   LeaseRow,
+  MirrorNamespaceRow,
+  MirrorItemRow,
+  MirrorStateRow,
   IdempotencyRow,
   PublishTokenRow,
   TrustPolicyRow,
@@ -55,6 +60,7 @@ const migrations = [
   Publishing1763700002000,
   Ledger1763700003000,
   Webhooks1763700003100,
+  Mirror1763700003200,
   Search1763700004000,
 ];
 
