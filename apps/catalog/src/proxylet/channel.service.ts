@@ -88,7 +88,7 @@ export class ChannelService {
       });
       return before === null;
     });
-    return { ...(await this.get(name, channel, ReadRights.of(principal))), isNew };
+    return { ...(await this.get(name, channel, ReadRights.forChange(principal))), isNew };
   }
 }
 

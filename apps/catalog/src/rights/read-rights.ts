@@ -1,7 +1,8 @@
-import { can, covers, type Grant, memberKeysOf, type Principal } from '@proxylet/auth';
+import { can, type Grant, isGranted, memberKeysOf, type Principal } from '@proxylet/auth';
 import { formatName, type Visibility } from '@proxylet/contract';
-import { type EntityManager, IsNull, type ObjectLiteral, type SelectQueryBuilder } from 'typeorm';
+import { type EntityManager, IsNull } from 'typeorm';
 import { PublishTokenRow } from '../database/rights.entity.js';
+import { roleIn } from './membership.js';
 
 /** What has to be known of a proxylet to say who may read it. */
 export interface Readable {
@@ -31,20 +32,21 @@ export class ReadRights {
     return principal === undefined ? ReadRights.anonymous : new ReadRights(principal);
   }
 
+  /**
+   * What a caller sees of what it changes: for that its token need not be for reading.
+   */
+  static forChange(principal: Principal): ReadRights {
+    const { scopes, grant } = principal;
+    return new ReadRights({
+      ...principal,
+      scopes: new Set([...scopes, 'catalog:read']),
+      grant: grant === undefined ? undefined : { ...grant, actions: new Set([...grant.actions, 'read']) },
+    });
+  }
+
   /** Nothing is hidden from this caller. */
   get seesAll(): boolean {
     return this.principal !== undefined && can(this.principal, 'catalog.read-all') === 'allow';
-  }
-
-  /** Differs between callers who may read different things; for caches and entity tags. */
-  get cacheKey(): string {
-    const { principal } = this;
-    if (principal === undefined) return 'anonymous';
-    if (this.seesAll) return 'all';
-    return [
-      principal.tokenId === undefined || principal.grant === undefined ? '' : principal.tokenId,
-      ...memberKeysOf(principal),
-    ].join('\n');
   }
 
   /**
@@ -70,28 +72,18 @@ export class ReadRights {
     return `(${isPublic} OR (${within} AND ${owned}))`;
   }
 
-  /** Adds `condition` to a query; may be called once for each alias. */
-  restrict<T extends ObjectLiteral>(query: SelectQueryBuilder<T>, alias: string): SelectQueryBuilder<T> {
-    const parameters: Record<string, string> = {};
-    const bind: Bind = (value) => {
-      const name = `${alias}Reader${Object.keys(parameters).length}`;
-      parameters[name] = value;
-      return `:${name}`;
-    };
-    return query.andWhere(this.condition(alias, bind), parameters);
-  }
-
   /** Whether the caller may read this proxylet. */
   async mayRead(manager: EntityManager, proxylet: Readable): Promise<boolean> {
     const { principal } = this;
-    if (proxylet.visibility === 'public' || this.seesAll) return true;
+    const { namespace, visibility } = proxylet;
+    if (visibility === 'public' || this.seesAll) return true;
     if (principal === undefined) return false;
-    const { grant } = principal;
-    if (grant !== undefined) {
-      if (!grant.actions.has('read') || !covers(grant, formatName(proxylet))) return false;
-      if (grant.namespace !== undefined) return grant.namespace === proxylet.namespace;
-    }
-    return proxylet.visibility === 'internal' || (await this.isMember(manager, proxylet.namespace));
+    const resource = formatName(proxylet);
+    // A token given under a trust policy belongs to no user of a configured issuer.
+    if (visibility === 'internal' && principal.grant?.namespace === undefined)
+      return isGranted(principal, 'catalog.read-private', { resource });
+    const namespaceRole = await roleIn(manager, principal, namespace);
+    return can(principal, 'catalog.read-private', { namespaceRole, resource }) === 'allow';
   }
 
   /** Whether the caller's token is good yet: for an answer that goes on long after the request. */
@@ -106,19 +98,7 @@ export class ReadRights {
   /** Whether the caller belongs to the namespace in any role. */
   async isMember(manager: EntityManager, namespace: string): Promise<boolean> {
     const { principal } = this;
-    if (principal === undefined) return false;
-    if (principal.grant?.namespace !== undefined) return principal.grant.namespace === namespace;
-    const found = await manager
-      .createQueryBuilder()
-      .select('1', 'one')
-      .from('namespace_member', 'm')
-      .where('m.namespace = :namespace AND m.principal IN (:...keys)', {
-        namespace,
-        keys: memberKeysOf(principal),
-      })
-      .limit(1)
-      .getRawOne<unknown>();
-    return found !== undefined;
+    return principal !== undefined && (await roleIn(manager, principal, namespace)) !== undefined;
   }
 }
 

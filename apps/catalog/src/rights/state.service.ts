@@ -52,7 +52,7 @@ export class StateService {
       assertMayRelease(principal, row, change, `${name} ${version}`);
       if (!isSame(row, change)) await this.append(manager, row, change, `${name}@${version}`, principal.key);
     });
-    return await this.proxylets.version(name, version, ReadRights.of(principal));
+    return await this.proxylets.version(name, version, ReadRights.forChange(principal));
   }
 
   /** Newest first. @throws Problem `not-found`, `invalid-request` for a foreign cursor */
@@ -84,7 +84,7 @@ export class StateService {
     ifMatch: string | undefined,
     principal: Principal,
   ): Promise<Tagged<ProxyletView>> {
-    const reader = ReadRights.of(principal);
+    const reader = ReadRights.forChange(principal);
     await this.database.write(`proxylet ${name}`, async (manager) => {
       await this.namespaces.authorizeOn(principal, 'catalog.change-visibility', name, manager);
       const row = await needProxylet(manager, parseName(name));

@@ -54,7 +54,7 @@ export class ServiceService {
     const isNew =
       !(await this.isRegistered(name, definition, this.database.read)) &&
       (await this.insert(name, definition, principal));
-    return { ...(await this.get(name, ReadRights.of(principal), definition.version)), isNew };
+    return { ...(await this.get(name, ReadRights.forChange(principal), definition.version)), isNew };
   }
 
   /** A version, by default the highest. @throws Problem `not-found` */
@@ -104,13 +104,13 @@ export class ServiceService {
     const { namespace } = parseName(name);
     await this.namespaces.authorize(principal, 'catalog.register-service', namespace, manager, name);
     if (await this.isRegistered(name, definition, manager)) return false;
-    await this.assertResolvable(name, definition, ReadRights.of(principal), manager);
+    await this.assertResolvable(name, definition, ReadRights.forChange(principal), manager);
     await this.insertRow(manager, name, definition, principal);
     return true;
   }
 
   private async insert(name: string, definition: ServiceDefinition, principal: Principal): Promise<boolean> {
-    await this.assertResolvable(name, definition, ReadRights.of(principal));
+    await this.assertResolvable(name, definition, ReadRights.forChange(principal));
     const target = parseName(name);
     return await this.database.write(`service ${name}`, async (manager) => {
       await this.namespaces.authorize(principal, 'catalog.register-service', target.namespace, manager, name);

@@ -82,6 +82,22 @@ describe('a publish token', () => {
     expect(registered.status).toBe(201);
   });
 
+  it('that is not for reading changes what is private all the same', async () => {
+    await olga.publish({ name: 'acme/inner' });
+    await olga.patch('/v1/proxylets/acme/inner', { visibility: 'private', reason: 'test' });
+    const { caller } = await tokenOf(olga, { actions: ['publish', 'yank', 'channel'] });
+    expect((await caller.publish({ name: 'acme/inner', version: '1.1.0' })).status).toBe(201);
+    const set = { version: '1.0.0', proxylets: { 'acme/inner': '^1' } };
+    const registered = await caller.put('/v1/services/acme/inner', set);
+    expect(registered.body).toMatchObject({ proxylets: { 'acme/inner': '^1' } });
+    expect(registered.status).toBe(201);
+    const moved = await caller.put('/v1/proxylets/acme/inner/channels/next', { version: '1.1.0' });
+    expect(moved.status).toBe(201);
+    const change = { state: 'yanked', reason: 'x' };
+    expect((await caller.patch('/v1/proxylets/acme/inner/versions/1.1.0', change)).status).toBe(200);
+    expect((await caller.get('/v1/proxylets/acme/inner')).status).toBe(403);
+  });
+
   it('is for no more than its owner still may', async () => {
     await olga.put('/v1/namespaces/acme/members/mia', { role: 'maintainer' });
     const { caller } = await tokenOf(await catalog.as('mia'));
