@@ -69,11 +69,14 @@ export function manifestOf(wishes: Readonly<Record<string, unknown>> = {}): TarP
 
 /** A gzip stream of the same bytes over and over: gigabytes out of a few MB, and quick to make. */
 export function* repeated(bytes: Buffer, times: number, before = Buffer.alloc(0)): Generator<Buffer> {
-  // After a full flush the compressor starts afresh, so that a piece may stand any number of times.
-  const flushed = (piece: Buffer) => deflateRawSync(piece, { level: 9, finishFlush: constants.Z_FULL_FLUSH });
   yield Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
   if (before.length > 0) yield flushed(before);
   const piece = flushed(bytes);
   for (let turn = 0; turn < times; turn += 1) yield piece;
   yield Buffer.concat([deflateRawSync(Buffer.alloc(0)), Buffer.alloc(8)]);
+}
+
+/** After a full flush the compressor starts afresh, so that a piece may stand any number of times. */
+function flushed(piece: Buffer): Buffer {
+  return deflateRawSync(piece, { level: 9, finishFlush: constants.Z_FULL_FLUSH });
 }
