@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { isProblemCode, Problem, type ProblemCode } from '@proxylet/contract';
+import { BystanderLoss } from './bystander-loss.js';
 import { type FrameWriter, toRunner } from '../wire/frames.js';
 import { decodeResponseHead } from '../wire/messages.js';
 import type { Guest, GuestRequest, GuestResponse, OnBehalf } from '../types.js';
@@ -142,7 +143,10 @@ export class HostCall {
 
   /** A failure reported by the runner: a code and a sentence, neither of them trusted. */
   failed(code: string, detail: string): void {
-    this.failWith(isProblemCode(code) ? code : 'internal', detail.slice(0, 8192));
+    const shown = detail.slice(0, 8192);
+    // The guest's own end has another code: this one tells of an isolate that went by another's doing.
+    if (code === 'runner-lost') this.fail(new BystanderLoss(shown));
+    else this.failWith(isProblemCode(code) ? code : 'internal', shown);
   }
 
   failWith(code: ProblemCode, detail: string, retryAfterSeconds?: number): void {

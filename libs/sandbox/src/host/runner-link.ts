@@ -10,6 +10,7 @@ import type {
 } from '../types.js';
 import { type Frame, FrameReader, FrameWriter, toEngine, toRunner } from '../wire/frames.js';
 import { encodeCallHead, type LoadMessage, splitHead } from '../wire/messages.js';
+import { BystanderLoss } from './bystander-loss.js';
 import type { Containment } from './containment.js';
 import { bodyTooLarge, type CallLink, HostCall } from './call.js';
 import { Heartbeat } from './heartbeat.js';
@@ -97,7 +98,7 @@ export class RunnerLink implements CallLink {
   async call(guest: Guest, request: GuestRequest | undefined): Promise<GuestResponse> {
     this.lastUsedMs = Date.now();
     const key = this.loadedById.get(guest.id)?.key ?? (await this.load(guest));
-    if (this.isOver) throw lost();
+    if (this.isOver) throw new BystanderLoss(lostDetail);
     if (request?.signal.aborted === true) throw new Problem('request-cancelled', 'The caller went away.');
     const { promise, resolve, reject } = Promise.withResolvers<GuestResponse>();
     this.lastCallId = (this.lastCallId % 0xffff_fffe) + 1;
@@ -155,7 +156,7 @@ export class RunnerLink implements CallLink {
 
   private async load(guest: Guest): Promise<number> {
     const { source, filename } = await guest.loadCode();
-    if (this.isOver) throw lost();
+    if (this.isOver) throw new BystanderLoss(lostDetail);
     const known = this.loadedById.get(guest.id);
     if (known !== undefined) return known.key;
     this.lastKey += 1;
@@ -284,7 +285,7 @@ export class RunnerLink implements CallLink {
     const culprit = this.loadedByKey.get(culpritKey)?.guest;
     for (const call of this.calls.values()) {
       if (call.guest === culprit && !this.isStopping) call.fail(culpritProblem(end, call.guest));
-      else call.fail(lost());
+      else call.fail(new BystanderLoss(lostDetail));
     }
     const blamed = culprit === undefined ? '' : ` while ${culprit.name}@${culprit.version} ran`;
     if (!this.isStopping) this.options.onEnd(this, end, `${end}${blamed}: ${detail}`);
@@ -296,10 +297,10 @@ function asOwner(guest: Guest): OnBehalf {
   return { user: guest.owner, traceId: '', depth: 0 };
 }
 
+const lostDetail = 'The process that ran the proxylet ended; the call may be tried again.';
+
 function lost(): Problem {
-  return new Problem('runner-lost', 'The process that ran the proxylet ended; the call may be tried again.', {
-    retryAfterSeconds: 1,
-  });
+  return new Problem('runner-lost', lostDetail, { retryAfterSeconds: 1 });
 }
 
 /** What the calls of the guest are told that ran when its runner ended. */

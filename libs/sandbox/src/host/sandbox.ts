@@ -1,5 +1,6 @@
 import { Problem } from '@proxylet/contract';
 import type { Guest, GuestRequest, GuestResponse, RunnerInfo, Sandbox, SandboxOptions } from '../types.js';
+import { BystanderLoss, isReplayable } from './bystander-loss.js';
 import { type Containment, detectContainment } from './containment.js';
 import { runnerFiles } from './runner-files.js';
 import { type LinkOptions, RunnerLink } from './runner-link.js';
@@ -51,7 +52,13 @@ class RunnerPool implements Sandbox {
 
   async invoke(guest: Guest, request: GuestRequest): Promise<GuestResponse> {
     if (request.signal.aborted) throw new Problem('request-cancelled', 'The caller went away.');
-    return this.linkOf(guest.group).call(guest, request);
+    try {
+      return await this.linkOf(guest.group).call(guest, request);
+    } catch (error) {
+      // Once: what happens again is no accident.
+      if (!(error instanceof BystanderLoss) || !isReplayable(request)) throw error;
+      return this.linkOf(guest.group).call(guest, request);
+    }
   }
 
   async warm(guest: Guest): Promise<void> {
