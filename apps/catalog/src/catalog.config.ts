@@ -1,6 +1,8 @@
 import { type ConfigOf, commonSettings, ConfigFault, loadConfig, setting, value } from '@proxylet/nest';
 import { z } from 'zod';
 import { deliverySettings } from './blob/delivery.config.js';
+import { frontSettings } from './front/front.config.js';
+import { bundleSettings } from './bundle/bundle.config.js';
 import { ledgerSettings } from './ledger/ledger.config.js';
 import { rightsSettings } from './rights/rights.config.js';
 import { mirrorSettings } from './mirror/mirror.config.js';
@@ -59,10 +61,12 @@ export const catalogSettings = {
   }),
   ...deliverySettings,
   ...publishSettings,
+  ...frontSettings,
   ...ledgerSettings,
   ...rightsSettings,
   ...webhookSettings,
   ...mirrorSettings,
+  ...bundleSettings,
 };
 export type CatalogConfig = ConfigOf<typeof catalogSettings>;
 

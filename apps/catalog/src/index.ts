@@ -1,3 +1,4 @@
+export { catalogApp } from './catalog-app.js';
 export * from './catalog.config.js';
 export * from './catalog.module.js';
 export { Database, type DatabaseOptions } from './database/database.js';

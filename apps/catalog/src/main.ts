@@ -1,11 +1,12 @@
 import { runService } from '@proxylet/nest';
+import { catalogApp } from './catalog-app.js';
 import { loadCatalogConfig } from './catalog.config.js';
-import { CatalogModule, catalogFolder } from './catalog.module.js';
+import { catalogFolder } from './catalog.module.js';
 
 await runService({
   name: 'catalog',
   version: '0.1.0',
   config: loadCatalogConfig,
   stateFolder: catalogFolder,
-  app: (config) => ({ module: CatalogModule.with(config) }),
+  app: catalogApp,
 });

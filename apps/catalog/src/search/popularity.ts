@@ -6,7 +6,7 @@ import { popularityInStanding, popularityOf, withPopularity, isPopular } from '.
 import * as sql from './popularity-sql.js';
 
 /** Counts wait in memory this long, ms; a death of the process loses them. */
-const flushEveryMs = 5000;
+const flushEveryMs = 2000;
 /** A caller counts once an hour for an archive, so that fetching it over and over makes nothing popular. */
 const forgetAfterMs = 60 * 60 * 1000;
 const maxRemembered = 100_000;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createApp, loadConfig, type ServiceApp } from '@proxylet/nest';
 import supertest from 'supertest';
 // The built catalog: what is tested is what ships.
-import { CatalogModule, catalogFolder, catalogSettings } from '../../dist/index.js';
+import { catalogApp, catalogFolder, catalogSettings } from '../../dist/index.js';
 import { archiveOf, type ArchiveWishes } from './archives.js';
 import { backendOf } from './backend.js';
 import { startIssuer, type TestIssuer, type TokenWishes } from './issuer.js';
@@ -61,7 +61,7 @@ export async function startCatalog(
     version: '0.0.0',
     http: config,
     stateDir: folder,
-    module: CatalogModule.with(config),
+    ...catalogApp(config),
   });
   const url = await app.listen();
   return {

@@ -15,8 +15,15 @@ import { sendProblem } from '../problem/send-problem.js';
 import { toProblem } from '../problem/to-problem.js';
 import type { Metrics } from './metrics.js';
 
-/** Sees every request before anything else; true where it has taken it, false where it goes on to Nest. */
-export type FrontHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
+/**
+ * Sees every request before anything else; true where it has taken it, false where it goes on to Nest. What it has
+ * taken it may still hand on later, by `next`.
+ */
+export type FrontHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (request: IncomingMessage, response: ServerResponse) => void,
+) => boolean;
 
 export interface FastifyOptions {
   readonly gate: Gate;
@@ -58,6 +65,11 @@ export function createAdapter(options: FastifyOptions): FastifyAdapter {
 }
 
 function server(handler: RequestListener, { front, gate }: FastifyOptions): Server {
+  const next: RequestListener = (request, response) => {
+    if (!gate(request, response)) return;
+    setSafeHeaders(response);
+    handler(request, response);
+  };
   return createServer(
     {
       headersTimeout: headersTimeoutMs,
@@ -65,10 +77,7 @@ function server(handler: RequestListener, { front, gate }: FastifyOptions): Serv
       keepAliveTimeout: keepAliveTimeoutMs,
     },
     (request, response) => {
-      if (front()?.(request, response) === true) return;
-      if (!gate(request, response)) return;
-      setSafeHeaders(response);
-      handler(request, response);
+      if (front()?.(request, response, next) !== true) next(request, response);
     },
   );
 }
