@@ -42,8 +42,18 @@ async function start(server, { isOwn }) {
   const options = ['max_connections=300', 'jit=off', ...speed].flatMap((option) => ['-c', option]);
   const { folder, port } = state;
   const where = ['-D', join(folder, 'data'), '-p', String(port), '-k', folder, '-h', '127.0.0.1'];
-  server.daemon('postgres', join(programs.bin, 'postgres'), [...where, ...options], programs.options);
-  await until('PostgreSQL', () => isReady(programs, state), 30);
+  const run = () =>
+    server.daemon('postgres', join(programs.bin, 'postgres'), [...where, ...options], programs.options);
+  run();
+  await until(
+    'PostgreSQL',
+    async () => {
+      // After a kill it does not start until the last of its old processes has noticed.
+      if (!server.runs('postgres')) run();
+      return await isReady(programs, state);
+    },
+    30,
+  );
   return urlOf(state);
 }
 

@@ -76,6 +76,12 @@ export class SharedServer {
     this.save({ ...state, pids: { ...state.pids, [name]: { pid: child.pid, program } } });
   }
 
+  /** Whether the noted process of that name runs. */
+  runs(name) {
+    const noted = this.state?.pids[name];
+    return noted !== undefined && isRunning(noted.pid, noted.program);
+  }
+
   /** Ends the noted processes, newest first; a number that another program has by now is left alone. */
   async end(signal = 'SIGTERM') {
     const state = this.state;

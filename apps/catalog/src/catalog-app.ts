@@ -9,6 +9,7 @@ import { Database } from './database/database.js';
 import { AnswerCache } from './front/answer-cache.js';
 import { freshnessOf } from './front/freshness.js';
 import { HotReads } from './front/hot-reads.js';
+import { CatalogMetrics } from './operate/catalog-metrics.js';
 import { ProxyletService } from './proxylet/proxylet.service.js';
 import { Popularity } from './search/popularity.js';
 
@@ -26,6 +27,7 @@ export function catalogApp(config: CatalogConfig): AppParts {
 function hotReadsOf(nest: Nest, config: CatalogConfig): HotReads {
   const find: Nest['get'] = (token: Parameters<Nest['get']>[0]) => nest.get(token, { strict: false });
   const database = find<Database>(Database);
+  const sent = find<CatalogMetrics>(CatalogMetrics);
   const artifacts = find<Delivery>(Delivery).redirects ? undefined : find<Artifacts>(Artifacts);
   return new HotReads({
     sources: { database, proxylets: find<ProxyletService>(ProxyletService), artifacts },
@@ -34,6 +36,7 @@ function hotReadsOf(nest: Nest, config: CatalogConfig): HotReads {
     tokens: find<TokenCache>(TokenCache),
     popularity: find<Popularity>(Popularity),
     metrics: find<Metrics>(Metrics),
+    countSent: (bytes) => sent.countSent(bytes),
     isKnownHost: knownHosts(config, find<ServiceInfo>(ServiceInfo)),
   });
 }

@@ -7,6 +7,7 @@ import { Artifacts } from './blob/artifacts.js';
 import type { BlobStore } from './blob/blob-store.js';
 import { Delivery } from './blob/delivery.js';
 import { FolderBlobStore } from './blob/folder-blob-store.js';
+import { bundleControllers, bundleProviders } from './bundle/parts.js';
 import type { CatalogConfig } from './catalog.config.js';
 import { Clock } from './clock.js';
 import { Database } from './database/database.js';
@@ -20,6 +21,8 @@ import { ProxyletController } from './proxylet/proxylet.controller.js';
 import { ProxyletService } from './proxylet/proxylet.service.js';
 import { SearchService } from './proxylet/search.service.js';
 import { cleanupControllers, cleanupProviders } from './cleanup/parts.js';
+import { checked } from './operate/down-reason.js';
+import { operateProviders } from './operate/parts.js';
 import { publishControllers, publishProviders } from './publish/parts.js';
 import { ResolveController } from './resolve/resolve.controller.js';
 import { ResolveService } from './resolve/resolve.service.js';
@@ -45,8 +48,16 @@ export class CatalogModule implements OnApplicationShutdown {
     @Inject(MainChecker) private readonly checker: MainChecker,
     @Inject(BLOB_STORE) blobs: BlobStore,
   ) {
-    health.add('database', () => database.probe());
-    health.add('storage', () => blobs.probe());
+    const isPostgres = database.kind === 'postgres';
+    const isFolder = blobs.presign === undefined;
+    health.add(
+      'database',
+      checked(isPostgres ? 'PostgreSQL' : 'The database file', () => database.probe()),
+    );
+    health.add(
+      'storage',
+      checked(isFolder ? 'The folder of archives' : 'The object store', () => blobs.probe()),
+    );
   }
 
   static with(config: CatalogConfig): DynamicModule {
@@ -64,6 +75,7 @@ export class CatalogModule implements OnApplicationShutdown {
         ...ledgerControllers,
         ...rightsControllers,
         ...webhookControllers,
+        ...bundleControllers,
       ],
       providers: [
         { provide: FolderLock, useFactory: () => FolderLock.take(folder) },
@@ -92,10 +104,12 @@ export class CatalogModule implements OnApplicationShutdown {
         ServiceQueries,
         ServiceService,
         ResolveService,
+        ...operateProviders,
         ...ledgerProviders(config),
         ...rightsProviders(config),
         ...webhookProviders(config),
         ...mirrorProviders(config),
+        ...bundleProviders(config),
       ],
     };
   }

@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { Database } from '../database/database.js';
 import { digestParams } from '../http/params.js';
+import { CatalogMetrics } from '../operate/catalog-metrics.js';
 import { sizeOfReadable } from '../rights/readable-blob.js';
 import { Reader } from '../rights/reader.js';
 import { ReadRights } from '../rights/read-rights.js';
@@ -21,6 +22,7 @@ export class BlobController {
     @Inject(Artifacts) private readonly artifacts: Artifacts,
     @Inject(Popularity) private readonly popularity: Popularity,
     @Inject(Delivery) private readonly delivery: Delivery,
+    @Inject(CatalogMetrics) private readonly metrics: CatalogMetrics,
   ) {}
 
   @Endpoint('GET :digest', {
@@ -74,7 +76,9 @@ export class BlobController {
     if (range !== undefined) {
       reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${sizeBytes}`);
     }
-    reply.header('content-length', range === undefined ? sizeBytes : range.end - range.start + 1);
+    const length = range === undefined ? sizeBytes : range.end - range.start + 1;
+    reply.header('content-length', length);
+    if (request.method === 'GET') reply.raw.once('finish', () => this.metrics.countSent(length));
     // The rest of a download that was taken up again is no further one.
     if (request.method === 'GET' && (range?.start ?? 0) === 0) this.popularity.countDownload(digest, caller);
     return stream;

@@ -13,6 +13,7 @@ export interface HotReadsOptions {
   readonly tokens: TokenCache;
   readonly popularity: Popularity;
   readonly metrics: Metrics;
+  readonly countSent: (bytes: number) => void;
   readonly isKnownHost: (request: IncomingMessage) => boolean;
 }
 
@@ -106,7 +107,10 @@ export class HotReads {
     response.writeHead(status, [...answer.headers, ...length, ...safeHeaders, ...trace]);
     if (isKnown) response.end();
     else response.end(answer.body);
-    if (answer.download !== undefined && !isKnown) popularity.countDownload(answer.download, principal.key);
+    if (answer.download !== undefined && !isKnown) {
+      popularity.countDownload(answer.download, principal.key);
+      this.options.countSent(answer.body.byteLength);
+    }
     metrics.observeRequest('GET', answer.route, status, (performance.now() - startedMs) / 1000);
   }
 }

@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream';
-import { Controller, Headers, Inject, Res } from '@nestjs/common';
+import { Controller, Headers, Inject, Res, UseInterceptors } from '@nestjs/common';
 import type { Principal } from '@proxylet/auth';
 import { nameSchema, versionSchema } from '@proxylet/contract';
 import { Body, CurrentPrincipal, Endpoint, Query, queryFlag } from '@proxylet/nest';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { PublishOutcome } from '../operate/publish-outcome.js';
 import { publishedSchema } from '../proxylet/proxylet.schemas.js';
 import { bodyBytes } from './body.js';
 import { formParts } from './multipart.js';
@@ -22,6 +23,7 @@ type PublicationView = z.output<typeof publicationSchema>;
 export class PublicationController {
   constructor(@Inject(PublicationService) private readonly publications: PublicationService) {}
 
+  @UseInterceptors(PublishOutcome)
   @Endpoint('POST', {
     summary: 'Publish several proxylets at once: all or nothing',
     description:

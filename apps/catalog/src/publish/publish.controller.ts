@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream';
-import { Controller, Headers, Inject, Res } from '@nestjs/common';
+import { Controller, Headers, Inject, Res, UseInterceptors } from '@nestjs/common';
 import type { Principal } from '@proxylet/auth';
 import { Body, CurrentPrincipal, Endpoint, Params, Query, queryFlag } from '@proxylet/nest';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { channelOf, nameOf, versionOf, versionParams } from '../http/params.js';
+import { PublishOutcome } from '../operate/publish-outcome.js';
 import { type Published, publishedSchema } from '../proxylet/proxylet.schemas.js';
 import { bodyBytes } from './body.js';
 import { expectedDigest } from './content-digest.js';
@@ -33,6 +34,7 @@ export class PublishController {
     @Inject(Intake) private readonly intake: Intake,
   ) {}
 
+  @UseInterceptors(PublishOutcome)
   @Endpoint('PUT :ns/:name/versions/:v', {
     summary: 'Publish a version: the archive is the body',
     description:

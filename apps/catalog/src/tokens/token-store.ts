@@ -7,6 +7,7 @@ import { type EntityManager, LessThan } from 'typeorm';
 import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { PublishTokenRow } from '../database/rights.entity.js';
+import { onStorage } from '../database/storage-fault.js';
 import { isWithin } from './address-ranges.js';
 import type { NewTokenView, TokenView } from './token.schemas.js';
 import { hashOfSecret, isSecret, newSecret, shownPart, tokenPrefix } from './token-secret.js';
@@ -49,7 +50,7 @@ export class TokenStore implements OwnTokens {
 
   /** @throws Problem `invalid-token`, `token-revoked`, `token-expired`, `token-address-refused` */
   async verify(token: string, address: string): Promise<Principal> {
-    const row = isSecret(token) ? await this.find(token) : undefined;
+    const row = isSecret(token) ? await onStorage(() => this.find(token)) : undefined;
     if (row === undefined) throw new Problem('invalid-token', 'The publish token is not valid here.');
     if (row.revokedAt !== null)
       throw new Problem('token-revoked', `This token was revoked at ${row.revokedAt}.`);
