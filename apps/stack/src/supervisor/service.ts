@@ -109,7 +109,9 @@ export class Service {
         signal === null
           ? `it ended with exit code ${code ?? exitCodes.internal}`
           : `it was ended by ${signal}`;
-      const said = this.lastLine.startsWith('{') ? '' : this.lastLine;
+      // What a service says last is its reason only where it failed.
+      const isFailure = signal === null && code !== 0;
+      const said = !isFailure || this.lastLine.startsWith('{') ? '' : this.lastLine;
       resolve({ name: this.name, code: code ?? exitCodes.internal, reason: said === '' ? `${how}.` : said });
     });
     return promise;
