@@ -6,3 +6,5 @@ export * from './pack-folder.js';
 export * from './read-archive.js';
 export type { MainWarning } from './static-look.js';
 export type { ArchiveRule } from './refusal.js';
+export { type TarEntry, tarEntries } from './tar-reader.js';
+export { tarEnd, tarHeader, tarPadding } from './tar-writer.js';

@@ -24,6 +24,22 @@ export function writeTar(files: readonly TarFile[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/** What stands before the bytes of a file in a tar that is written as a stream. @param path at most 100 bytes */
+export function tarHeader(path: string, sizeBytes: number): Buffer {
+  if (Buffer.byteLength(path) > 100) throw new RangeError('the path is too long for one header');
+  return header(path, '', sizeBytes, '0');
+}
+
+/** What stands behind them. */
+export function tarPadding(sizeBytes: number): Buffer {
+  return Buffer.alloc(paddingOf(sizeBytes));
+}
+
+/** What ends the tar. */
+export function tarEnd(): Buffer {
+  return Buffer.alloc(2 * blockBytes);
+}
+
 /** Name ≤ 100 and prefix ≤ 155 bytes, split at a slash; undefined where no split fits. */
 function splitPath(path: string): { readonly prefix: string; readonly name: string } | undefined {
   if (Buffer.byteLength(path) <= 100) return { prefix: '', name: path };

@@ -71,6 +71,7 @@ export const problemCodes = {
   'changes-gone': { status: 410, blame: 'caller', title: 'The change feed does not hold what was asked for' },
   'precondition-failed': { status: 412, blame: 'caller', title: 'The object changed in the meantime' },
   'body-too-large': { status: 413, blame: 'caller', title: 'The request body is larger than allowed' },
+  'bundle-too-large': { status: 413, blame: 'caller', title: 'The bundle is larger than allowed' },
   'archive-too-large': { status: 413, blame: 'caller', title: 'The archive is larger than allowed' },
   'unsupported-media-type': {
     status: 415,
@@ -104,6 +105,7 @@ export const problemCodes = {
   'main-invalid': { status: 422, blame: 'caller', title: 'The main module is not one this platform can run' },
   'digest-mismatch': { status: 422, blame: 'caller', title: 'The bytes are not those of the stated digest' },
   'service-invalid': { status: 422, blame: 'caller', title: 'The service has faults' },
+  'bundle-invalid': { status: 422, blame: 'caller', title: 'The bundle is not a whole and sound export' },
   'webhook-refused': { status: 422, blame: 'caller', title: 'A webhook cannot lead there' },
   unresolvable: { status: 422, blame: 'caller', title: 'No set of versions meets every want' },
   'resolution-too-hard': {

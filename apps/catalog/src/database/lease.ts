@@ -20,6 +20,8 @@ export class Lease {
 
   /** Takes or keeps the lease; whether it is ours now. */
   async hold(): Promise<boolean> {
+    // An embedded database is one process's own.
+    if (this.database.kind !== 'postgres') return true;
     const nowMs = Date.now();
     if (nowMs < this.renewAtMs) return true;
     const seen = await this.database.read.findOneBy(LeaseRow, { name: this.name });
@@ -37,6 +39,7 @@ export class Lease {
 
   /** Lets another catalog have it at once. */
   async release(): Promise<void> {
+    if (this.renewAtMs === 0) return;
     this.renewAtMs = 0;
     await this.database.write(`lease ${this.name}`, async (manager) => {
       await manager.delete(LeaseRow, { name: this.name, holder: this.holder });

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
-import { AuditRow, ChangeRow } from '../database/ledger.entity.js';
+import type { AuditRow, ChangeRow } from '../database/ledger.entity.js';
+import { type SqlValue, statement } from '../database/sql.js';
 import { auditHash, genesisHash, namespaceOfTarget } from './audit-chain.js';
 import { canonicalJson, type Json } from './canonical-json.js';
 import { changeOf } from './changes-of-audit.js';
@@ -47,7 +48,7 @@ export async function sealLedger(manager: EntityManager, isPostgres: boolean): P
   if (isPostgres) await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended('proxylet ledger', 0))`);
   const head = await headOf(manager);
   const rows = chain(entries.map(wellFormed), head);
-  await manager.insert(AuditRow, rows);
+  for (const row of rows) await insertAudit(manager, valuesOf(row));
   const changes: ChangeRow[] = [];
   for (const row of rows) {
     const change = changeOf(row);
@@ -55,8 +56,23 @@ export async function sealLedger(manager: EntityManager, isPostgres: boolean): P
       changes.push(Object.assign(change, { seq: head.changeSeq + changes.length + 1 }));
   }
   if (changes.length === 0) return false;
-  await manager.insert(ChangeRow, changes);
+  for (const { seq, kind, key, namespace, proxylet, shownAs, digest, at, data } of changes)
+    await insertChange(manager, [seq, kind, key, namespace, proxylet, shownAs, digest, at, data]);
   return true;
+}
+
+const insertAudit = statement(
+  `INSERT INTO audit (seq, at, actor, action, target, namespace, detail, prev_hash, hash)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+);
+const insertChange = statement(
+  `INSERT INTO change (seq, kind, key, namespace, proxylet, shown_as, digest, at, data)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+);
+
+function valuesOf(row: AuditRow): SqlValue[] {
+  const { seq, at, actor, action, target, namespace, detail, prevHash, hash } = row;
+  return [seq, at, actor, action, target, namespace, detail, prevHash, hash];
 }
 
 interface Head {

@@ -49,31 +49,45 @@ export class NamespaceService {
     principal: Principal,
     allowConfusable = false,
   ): Promise<{ readonly isNew: boolean; readonly view: NamespaceView }> {
+    const isNew = await this.database.write(`namespace ${canonicalOf(name)}`, (manager) =>
+      this.createIn(manager, name, principal, allowConfusable),
+    );
+    return { isNew, view: await this.get(name, principal) };
+  }
+
+  /**
+   * As `create`, inside another's transaction, which has the topic `namespace <canonical name>`.
+   *
+   * @returns false where the namespace is the caller's already
+   */
+  async createIn(
+    manager: EntityManager,
+    name: string,
+    principal: Principal,
+    allowConfusable = false,
+  ): Promise<boolean> {
     enforce(principal, 'catalog.create-namespace', {}, `namespace ${name}`);
     assertNotReserved(name);
-    const isNew = await this.database.write(`namespace ${canonicalOf(name)}`, async (manager) => {
-      const near = await manager.findOneBy(NamespaceRow, { canonical: canonicalOf(name) });
-      if (near !== null) return await this.assertOwn(near, name, principal, manager);
-      const at = this.clock.now();
-      const actor = principal.key;
-      await assertNamespaceIsClear(manager, name, { principal, allowConfusable, at });
-      await manager.insert(NamespaceRow, {
-        name,
-        canonical: canonicalOf(name),
-        createdBy: actor,
-        createdAt: at,
-      });
-      await manager.insert(MemberRow, {
-        namespace: name,
-        principal: actor,
-        role: 'owner',
-        addedBy: actor,
-        addedAt: at,
-      });
-      await writeAudit(manager, { at, actor, action: 'namespace.create', target: name });
-      return true;
+    const near = await manager.findOneBy(NamespaceRow, { canonical: canonicalOf(name) });
+    if (near !== null) return await this.assertOwn(near, name, principal, manager);
+    const at = this.clock.now();
+    const actor = principal.key;
+    await assertNamespaceIsClear(manager, name, { principal, allowConfusable, at });
+    await manager.insert(NamespaceRow, {
+      name,
+      canonical: canonicalOf(name),
+      createdBy: actor,
+      createdAt: at,
     });
-    return { isNew, view: await this.get(name, principal) };
+    await manager.insert(MemberRow, {
+      namespace: name,
+      principal: actor,
+      role: 'owner',
+      addedBy: actor,
+      addedAt: at,
+    });
+    await writeAudit(manager, { at, actor, action: 'namespace.create', target: name });
+    return true;
   }
 
   private async assertOwn(

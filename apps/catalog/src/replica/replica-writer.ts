@@ -21,7 +21,8 @@ export interface ReplicaVersion {
   readonly target: QualifiedName;
   readonly archive: WrittenArchive;
   readonly key: BlobKey;
-  readonly published: { readonly by: string; readonly at: string };
+  /** Where that is to be told as it was at the other catalog. */
+  readonly published?: { readonly by: string; readonly at: string };
   readonly current: ReplicaState;
 }
 
@@ -39,7 +40,7 @@ export async function writeReplica(
   by: ReplicaBy,
 ): Promise<void> {
   const { actor, at, source } = by;
-  const written = { actor, at, detail: { source }, published };
+  const written = { actor, at, detail: { source }, ...(published === undefined ? {} : { published }) };
   await writeVersion(manager, { target, checked: archive, key, channel: undefined }, written);
   if (current.state === 'published') return;
   const [row]: { id: number }[] = await versionIdOf(manager, target, archive.version);

@@ -1,16 +1,19 @@
+import { setImmediate as pause } from 'node:timers/promises';
 import { Inject } from '@nestjs/common';
 import {
   type Candidate,
   type Constraint,
   type Lock,
   Problem,
+  type ProxyletVersions,
+  resolveFrom,
   type ResolveRequest,
-  resolve,
   type Want,
 } from '@proxylet/contract';
 import { Database } from '../database/database.js';
+import type { ReadRights } from '../rights/read-rights.js';
 import { ServiceQueries } from '../service/service-queries.js';
-import { loadCandidates } from './candidates.js';
+import { candidateLoader } from './candidates.js';
 
 export class ResolveService {
   constructor(
@@ -18,52 +21,71 @@ export class ResolveService {
     @Inject(ServiceQueries) private readonly services: ServiceQueries,
   ) {}
 
-  /** @throws Problem `unresolvable`, with what stands in the way in words */
-  async resolve({ engine, wants }: ResolveRequest): Promise<Lock> {
+  /**
+   * @throws Problem `unresolvable`, with what stands in the way in words; `resolution-too-hard`
+   */
+  async resolve({ engine, wants, prefer }: ResolveRequest, reader: ReadRights): Promise<Lock> {
     const services: Lock['services'] = [];
     const constraints: Constraint[] = [];
     for (const [index, want] of wants.entries()) {
-      if ('proxylet' in want) constraints.push({ name: want.proxylet, range: want.range, by: 'you' });
-      else await this.expand(want, index, services, constraints);
+      if ('service' in want) await this.expand(want, index, reader, services, constraints);
+      else {
+        const { proxylet: name, ...ask } = want;
+        constraints.push({ name, ...ask, by: 'you', pointer: `/wants/${index}` });
+      }
     }
-    const candidates = await loadCandidates(this.database.read, constraints);
-    return { ...resolve({ wants: constraints, engine, candidates }), services };
+    const load = candidateLoader(this.database.read, reader, constraints);
+    return { ...(await resolveFrom({ wants: constraints, engine, prefer }, { load, pause })), services };
   }
 
   /**
    * Whether the set can be met at all, on an engine that has every runtime and capability.
    *
-   * @throws Problem `unresolvable`
+   * @throws Problem `unresolvable`, `resolution-too-hard`
    */
-  async assertResolvable(wants: readonly Constraint[]): Promise<void> {
-    const candidates = await loadCandidates(this.database.read, wants);
-    const anywhere = new Map([...candidates].map(([name, versions]) => [name, versions.map(runsAnywhere)]));
+  async assertResolvable(
+    wants: readonly Constraint[],
+    reader: ReadRights,
+    manager = this.database.read,
+  ): Promise<void> {
+    const load = candidateLoader(manager, reader, wants);
     const engine = { runtimes: [{ type: 'any', version: '1.0.0' }], capabilities: [], installed: [] };
-    resolve({ wants, engine, candidates: anywhere });
+    await resolveFrom({ wants, engine }, { load: async (names) => anywhere(await load(names)), pause });
   }
 
   private async expand(
     { service, range }: Extract<Want, { service: string }>,
     index: number,
+    reader: ReadRights,
     services: Lock['services'],
     constraints: Constraint[],
   ): Promise<void> {
-    const { version, definition } = await this.serviceWanted(service, range, index);
+    const { version, definition } = await this.serviceWanted(service, range, index, reader);
     services.push({ name: service, version });
     for (const [name, proxyletRange] of Object.entries(definition.proxylets)) {
-      constraints.push({ name, range: proxyletRange, by: `service ${service} ${version}` });
+      constraints.push({
+        name,
+        range: proxyletRange,
+        by: `service ${service} ${version}`,
+        pointer: `/wants/${index}`,
+      });
     }
   }
 
-  private async serviceWanted(service: string, range: string, index: number) {
+  private async serviceWanted(service: string, range: string, index: number, reader: ReadRights) {
     try {
-      return await this.services.needHighest(service, range);
+      return await this.services.needHighest(service, range, reader);
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== 'not-found') throw error;
       const errors = [{ pointer: `/wants/${index}`, detail: error.detail }];
       throw new Problem('unresolvable', error.detail, { errors, cause: error });
     }
   }
+}
+
+/** The same versions on an engine that has every runtime and capability. */
+export function anywhere(found: ReadonlyMap<string, ProxyletVersions>): Map<string, ProxyletVersions> {
+  return new Map([...found].map(([name, { versions }]) => [name, { versions: versions.map(runsAnywhere) }]));
 }
 
 function runsAnywhere(candidate: Candidate): Candidate {

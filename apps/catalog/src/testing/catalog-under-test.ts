@@ -23,6 +23,8 @@ export interface Caller {
   delete(path: string): Promise<Answer>;
   /** Sends bytes as an archive. */
   send(path: string, bytes: Buffer, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** As `send`, with POST. */
+  sendPost(path: string, bytes: Buffer, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** Publishes a sound archive. */
   publish(wishes: ArchiveWishes): Promise<Answer>;
 }
@@ -98,6 +100,8 @@ function callerOf(url: string, token: string | undefined): Caller {
     post: async (path, body) => await with_(api.post(path)).send(body),
     delete: async (path) => await with_(api.delete(path)),
     send,
+    sendPost: async (path, bytes, headers) =>
+      await with_(api.post(path), { 'content-type': 'application/gzip', ...headers }).send(bytes),
     publish: (wishes) =>
       send(`/v1/proxylets/${wishes.name}/versions/${wishes.version ?? '1.0.0'}`, archiveOf(wishes)),
   };
