@@ -2,7 +2,9 @@ import { IdentityTokens } from '@proxylet/auth';
 import { ExtraAccess } from '@proxylet/nest';
 import type { CatalogConfig } from '../catalog.config.js';
 import { POLICY_ISSUERS } from '../tokens.js';
+import { ExchangeLimits } from '../tokens/exchange-limits.js';
 import { ExchangeService } from '../tokens/exchange.service.js';
+import { hostsOf, issuerFetch } from '../tokens/issuer-fetch.js';
 import { TokenController } from '../tokens/token.controller.js';
 import { TokenService } from '../tokens/token.service.js';
 import { TokenStore } from '../tokens/token-store.js';
@@ -13,14 +15,21 @@ import { StateService } from './state.service.js';
 
 export const rightsControllers = [StateController, TokenController, TrustPolicyController];
 
-export function rightsProviders(config: Pick<CatalogConfig, 'anonymousRead' | 'trustIssuers'>) {
+export function rightsProviders(
+  config: Pick<CatalogConfig, 'anonymousRead' | 'trustIssuers' | 'exchangesPerMinute'>,
+) {
   return [
     StateService,
     TokenStore,
     TokenService,
     TrustPolicyService,
     ExchangeService,
-    { provide: IdentityTokens, useFactory: () => new IdentityTokens() },
+    { provide: ExchangeLimits, useFactory: () => new ExchangeLimits(config.exchangesPerMinute) },
+    {
+      provide: IdentityTokens,
+      useFactory: () =>
+        new IdentityTokens({ fetch: issuerFetch({ allow: hostsOf(config.trustIssuers ?? []) }) }),
+    },
     { provide: POLICY_ISSUERS, useValue: config.trustIssuers ?? null },
     {
       provide: ExtraAccess,

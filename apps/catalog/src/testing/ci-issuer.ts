@@ -7,6 +7,8 @@ export interface CiIssuer extends AsyncDisposable {
   readonly url: string;
   /** Requests for its keys so far. */
   readonly keyFetches: number;
+  /** Connections to it so far, also such as said nothing it understands. */
+  readonly connections: number;
   /** Whatever the claims say, it is signed with this issuer's key. */
   identityToken(claims?: JWTPayload): Promise<string>;
 }
@@ -17,6 +19,7 @@ export async function startCi(): Promise<CiIssuer> {
   const { privateKey, publicKey } = await generateKeyPair('RS256');
   const jwk = { ...(await exportJWK(publicKey)), kid: 'ci', alg: 'RS256', use: 'sig' };
   let keyFetches = 0;
+  let connections = 0;
   const server = createServer((request, response) => {
     const url = `http://${request.headers.host ?? ''}`;
     const isKeys = request.url === '/jwks';
@@ -24,6 +27,9 @@ export async function startCi(): Promise<CiIssuer> {
     response
       .setHeader('content-type', 'application/json')
       .end(JSON.stringify(isKeys ? { keys: [jwk] } : { issuer: url, jwks_uri: `${url}/jwks` }));
+  });
+  server.on('connection', () => {
+    connections += 1;
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -33,6 +39,9 @@ export async function startCi(): Promise<CiIssuer> {
     url,
     get keyFetches() {
       return keyFetches;
+    },
+    get connections() {
+      return connections;
     },
     identityToken: (claims = {}) => {
       jobs += 1;

@@ -1,5 +1,7 @@
 import type { JWTPayload } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TrustPolicyRow } from '../../dist/database/rights.entity.js';
+import { Database } from '../../dist/index.js';
 import {
   type Answer,
   type Caller,
@@ -11,15 +13,19 @@ import { type CiIssuer, startCi } from '../testing/ci-issuer.js';
 const audience = 'https://catalog.example';
 let catalog: CatalogUnderTest;
 let ci: CiIssuer;
+let away: CiIssuer;
+let stranger: CiIssuer;
 let olga: Caller;
 beforeAll(async () => {
-  catalog = await startCatalog();
-  ci = await startCi();
+  [ci, away, stranger] = await Promise.all([startCi(), startCi(), startCi()]);
+  catalog = await startCatalog({
+    PROXYLET_CATALOG_TRUST_ISSUERS: JSON.stringify([ci.url, away.url, stranger.url]),
+  });
   olga = await catalog.as('olga');
   for (const namespace of ['acme', 'second']) await olga.put(`/v1/namespaces/${namespace}`);
 });
 afterAll(async () => {
-  await ci[Symbol.asyncDispose]();
+  await Promise.all([ci, stranger].map((issuer) => issuer[Symbol.asyncDispose]()));
   await catalog[Symbol.asyncDispose]();
 });
 
@@ -82,6 +88,68 @@ describe('a trust policy', () => {
     const refused = await owner.put(policyPath, policy());
     expect(refused.body).toMatchObject({ code: 'invalid-request', errors: [{ pointer: '/body/issuer' }] });
     expect((await owner.put(policyPath, policy({ issuer: 'https://ci.example.com' }))).status).toBe(201);
+  });
+
+  it.each([
+    'http://127.0.0.1:9/',
+    'http://localhost:9',
+    'https://127.0.0.1',
+    'https://10.0.0.1',
+    'https://169.254.169.254',
+    'https://[::1]',
+    'https://0x7f000001',
+  ])('may not name %s, which is inside, where there is no list', async (issuer) => {
+    await using open = await startCatalog();
+    const owner = await open.as('olga');
+    await owner.put('/v1/namespaces/acme');
+    const refused = await owner.put(policyPath, policy({ issuer }));
+    expect(refused.body).toMatchObject({ code: 'invalid-request', errors: [{ pointer: '/body/issuer' }] });
+  });
+
+  it('leads to no inner host by a name either: nothing is asked there, and the answer is that of any outage', async () => {
+    await using open = await startCatalog();
+    await using inside = await startCi();
+    const issuer = inside.url.replace('http://127.0.0.1', 'https://localhost');
+    const owner = await open.as('olga');
+    await owner.put('/v1/namespaces/acme');
+    expect((await owner.put(policyPath, policy({ issuer }))).status).toBe(201);
+    const token = await identityToken({ iss: issuer }, inside);
+    const answer = await open.anonymous().post('/v1/tokens/exchange', { token });
+    expect([answer.status, answer.body.code]).toEqual([503, 'idm-unavailable']);
+    expect(answer.body.detail).not.toContain('localhost');
+    expect(inside.connections).toBe(0);
+  });
+
+  it('ends when the operator takes its issuer from the list', async () => {
+    await using ended = await startCatalog({
+      PROXYLET_CATALOG_TRUST_ISSUERS: JSON.stringify(['https://ci.example.com']),
+    });
+    const database = ended.app.nest.get(Database, { strict: false });
+    const owner = await ended.as('olga');
+    await owner.put('/v1/namespaces/acme');
+    await owner.put(policyPath, policy({ issuer: 'https://ci.example.com' }));
+    await database.write('test', (manager) =>
+      manager.update(TrustPolicyRow, { id: 'ci-main' }, { issuer: ci.url }),
+    );
+    const token = await identityToken();
+    const answer = await ended.anonymous().post('/v1/tokens/exchange', { token });
+    expect(answer.body).toMatchObject({ code: 'trust-policy-mismatch' });
+  });
+});
+
+describe('a flood of exchanges', () => {
+  it('is refused with the time to wait, whatever it sends', async () => {
+    await using strict = await startCatalog({
+      PROXYLET_CATALOG_TRUST_ISSUERS: JSON.stringify([ci.url]),
+      PROXYLET_CATALOG_EXCHANGES_PER_MINUTE: '3',
+    });
+    const nobody = strict.anonymous();
+    const answers = [];
+    for (const token of ['nonsense', 'a.b.c', await identityToken({}, stranger), 'nonsense'])
+      answers.push(await nobody.post('/v1/tokens/exchange', { token }));
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 403, 429]);
+    expect(answers.at(-1)?.body).toMatchObject({ code: 'too-many-requests' });
+    expect(Number(answers.at(-1)?.headers['retry-after'])).toBeGreaterThan(0);
   });
 });
 
@@ -151,20 +219,17 @@ describe('an identity token of a job', () => {
   });
 
   it('of an issuer no policy names is refused, and the issuer is not asked', async () => {
-    await using stranger = await startCi();
     const answer = await exchange(await identityToken({}, stranger));
     expect([answer.status, answer.body.code]).toEqual([403, 'trust-policy-mismatch']);
     expect(stranger.keyFetches).toBe(0);
   });
 
   it('of somebody who only says to be the issuer is refused', async () => {
-    await using stranger = await startCi();
     const token = await identityToken({ iss: ci.url }, stranger);
     expect((await exchange(token)).body).toMatchObject({ status: 401, code: 'invalid-token' });
   });
 
   it('of an issuer that is away is an outage', async () => {
-    const away = await startCi();
     await olga.put('/v1/namespaces/acme/trust-policies/away', policy({ issuer: away.url }));
     const token = await identityToken({}, away);
     await away[Symbol.asyncDispose]();

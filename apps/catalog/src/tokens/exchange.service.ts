@@ -6,6 +6,8 @@ import { writeAudit } from '../audit.js';
 import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { TrustPolicyRow, UsedTokenRow } from '../database/rights.entity.js';
+import { POLICY_ISSUERS } from '../tokens.js';
+import { ExchangeLimits } from './exchange-limits.js';
 import type { ExchangeWish, NewTokenView } from './token.schemas.js';
 import { TokenStore } from './token-store.js';
 import { meetsRules, policyViewOf, resourcesOf } from './trust-policy.js';
@@ -22,22 +24,29 @@ export class ExchangeService {
     @Inject(TokenStore) private readonly store: TokenStore,
     @Inject(IdentityTokens) private readonly identities: IdentityTokens,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(ExchangeLimits) private readonly limits: ExchangeLimits,
+    @Inject(POLICY_ISSUERS) private readonly issuers: readonly string[] | null,
   ) {}
 
   /**
    * Asks nothing of an issuer that no policy names.
    *
-   * @throws Problem `invalid-token`, `trust-policy-mismatch`, `token-reused`, `idm-unavailable`, `invalid-request`
-   *   where several policies take the token and none is named
+   * @param address of the caller
+   * @throws Problem `invalid-token`, `trust-policy-mismatch`, `token-reused`, `idm-unavailable`, `too-many-requests`,
+   *   `invalid-request` where several policies take the token and none is named
    */
-  async exchange({ token, policy }: ExchangeWish): Promise<NewTokenView> {
+  async exchange({ token, policy }: ExchangeWish, address: string): Promise<NewTokenView> {
+    this.limits.takeAddress(address);
     const issuer = issuerOf(token);
+    // The operator may have narrowed the list since the policy was made.
+    if (this.issuers?.includes(issuer) === false) throw mismatch();
     const rows = await this.database.read.findBy(TrustPolicyRow, { issuer });
     const named = rows.filter((row) => policy === undefined || idOf(row) === policy);
     if (named.length === 0) throw mismatch();
     const audiences = [...new Set(named.map(({ audience }) => audience))];
     const identity = await this.identities.verify(token, issuer, audiences);
     const row = onlyOne(named.filter((candidate) => takes(candidate, identity)));
+    this.limits.takeIssuer(issuer, row.namespace);
     return await this.database.write(trustTopic, (manager) => this.insert(manager, row, identity));
   }
 

@@ -1,4 +1,4 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, Ip } from '@nestjs/common';
 import type { Principal } from '@proxylet/auth';
 import type { Page } from '@proxylet/contract';
 import { Body, CurrentPrincipal, Endpoint, pageQuery, pageSchema, Params, Query } from '@proxylet/nest';
@@ -80,10 +80,16 @@ export class TokenController {
     body: exchangeBody,
     response: newTokenSchema,
     status: 201,
-    errors: ['invalid-token', 'token-reused', 'trust-policy-mismatch', 'idm-unavailable'],
+    errors: [
+      'invalid-token',
+      'token-reused',
+      'trust-policy-mismatch',
+      'too-many-requests',
+      'idm-unavailable',
+    ],
     public: true,
   })
-  exchange(@Body() wish: ExchangeWish): Promise<NewTokenView> {
-    return this.exchanger.exchange(wish);
+  exchange(@Body() wish: ExchangeWish, @Ip() address: string): Promise<NewTokenView> {
+    return this.exchanger.exchange(wish, address);
   }
 }

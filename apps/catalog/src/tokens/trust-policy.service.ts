@@ -7,6 +7,7 @@ import { writeAudit } from '../audit.js';
 import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { PublishTokenRow, TrustPolicyRow } from '../database/rights.entity.js';
+import { isForbiddenLiteral } from '../http/checked-address.js';
 import { NamespaceService } from '../namespace/namespace.service.js';
 import type { Tagged } from '../proxylet/proxylet.service.js';
 import { POLICY_ISSUERS } from '../tokens.js';
@@ -103,7 +104,13 @@ export class TrustPolicyService {
   }
 
   private assertAdmitted(issuer: string): void {
-    if (this.issuers === null || this.issuers.includes(issuer)) return;
+    if (this.issuers === null) {
+      if (issuer.startsWith('https:') && !isForbiddenLiteral(issuer, [])) return;
+      throw new Problem('invalid-request', 'That issuer is not on the public internet.', {
+        errors: [{ pointer: '/body/issuer', detail: 'must be an https address on the public internet' }],
+      });
+    }
+    if (this.issuers.includes(issuer)) return;
     throw new Problem('invalid-request', 'This catalog does not admit that issuer in trust policies.', {
       errors: [{ pointer: '/body/issuer', detail: `must be one of ${this.issuers.join(', ')}` }],
     });

@@ -1,33 +1,25 @@
-import { lookup } from 'node:dns/promises';
 import { request as requestPlain, type IncomingMessage } from 'node:http';
 import { request as requestTls } from 'node:https';
-import { isPublicAddress, literalOf } from '@proxylet/nest';
+import {
+  checkedAddress,
+  portOf,
+  serverNameOf,
+  type TargetPolicy,
+  TargetRefused,
+} from '../http/checked-address.js';
 
-/** Why a request was not made; the sentence is shown to who owns the webhook. */
-export class PostRefused extends Error {
-  override readonly name = 'PostRefused';
-}
-
-export interface PostPolicy {
-  /** `host` or `host:port`, lower-case, that may have any address. */
-  readonly allow: readonly string[];
+export interface PostPolicy extends TargetPolicy {
   readonly timeoutMs: number;
-  /** Every address of a name. */
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
 
 /** What is read of an answer; it means nothing. */
 const answerMaxBytes = 64 * 1024;
 
-const resolveBySystem = async (host: string): Promise<readonly string[]> =>
-  (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address);
-
 /**
- * Posts to an address that somebody else chose. The name is resolved once, every address must be public or the host
- * be allowed, and the connection goes to one of exactly these; redirects are not followed.
+ * Posts to an address that somebody else chose, and that is checked before; redirects are not followed.
  *
  * @returns the status
- * @throws PostRefused; an error of the connection passes through as it is
+ * @throws TargetRefused, of which the owner of the webhook may read; an error of the connection passes through
  */
 export async function guardedPost(
   target: string,
@@ -37,15 +29,13 @@ export async function guardedPost(
 ): Promise<number> {
   const url = new URL(target);
   const signal = AbortSignal.timeout(policy.timeoutMs);
-  const address = await checkedAddress(url, policy);
+  const address = await checkedAddress(url, policy, signal);
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const isTls = url.protocol === 'https:';
-  const request = (isTls ? requestTls : requestPlain)(
+  const request = (url.protocol === 'https:' ? requestTls : requestPlain)(
     {
       host: address,
       port: portOf(url),
-      // Certificates are for names.
-      ...(isTls && literalOf(url.hostname) === undefined ? { servername: url.hostname } : {}),
+      ...serverNameOf(url),
       path: `${url.pathname}${url.search}`,
       method: 'POST',
       agent: false,
@@ -57,46 +47,10 @@ export async function guardedPost(
     },
   );
   request.on('error', (error) =>
-    reject(signal.aborted ? new PostRefused(`no answer within ${policy.timeoutMs} ms`) : error),
+    reject(signal.aborted ? new TargetRefused(`no answer within ${policy.timeoutMs} ms`) : error),
   );
   request.end(body);
   return await promise;
-}
-
-/** Whether a literal address in the URL can never be reached; a name is looked at when it is resolved. */
-export function isForbiddenLiteral(target: string, allow: readonly string[]): boolean {
-  const url = new URL(target);
-  const literal = literalOf(url.hostname);
-  return literal !== undefined && !isAllowed(url, allow) && !isPublicAddress(literal);
-}
-
-async function checkedAddress(url: URL, { allow, resolve = resolveBySystem }: PostPolicy): Promise<string> {
-  const literal = literalOf(url.hostname);
-  const addresses = literal === undefined ? await addressesOf(url.hostname, resolve) : [literal];
-  const [first] = addresses;
-  if (first === undefined) throw new PostRefused('the host has no address');
-  if (isAllowed(url, allow) || addresses.every(isPublicAddress)) return first;
-  throw new PostRefused('the host is not on the public internet, and the operator does not allow it');
-}
-
-async function addressesOf(
-  host: string,
-  resolve: (host: string) => Promise<readonly string[]>,
-): Promise<readonly string[]> {
-  try {
-    return await resolve(host);
-  } catch (error) {
-    throw new PostRefused('the host cannot be resolved', { cause: error });
-  }
-}
-
-function isAllowed(url: URL, allow: readonly string[]): boolean {
-  return allow.includes(url.hostname) || allow.includes(`${url.hostname}:${portOf(url)}`);
-}
-
-function portOf({ port, protocol }: URL): string {
-  if (port !== '') return port;
-  return protocol === 'https:' ? '443' : '80';
 }
 
 /** The connection may close in good order when the answer is short; a long one is cut. */

@@ -4,10 +4,11 @@ import { InjectLog, type Log, ServiceInfo } from '@proxylet/nest';
 import { Database } from '../database/database.js';
 import { Lease } from '../database/lease.js';
 import { type DeliveryRow, WebhookRow } from '../database/webhook.entity.js';
+import { TargetRefused } from '../http/checked-address.js';
 import { FeedService } from '../ledger/feed.service.js';
 import { cloudEventType } from './cloud-event.js';
 import { DeliveryLog, type Outcome } from './delivery-log.js';
-import { guardedPost, PostRefused } from './guarded-post.js';
+import { guardedPost } from './guarded-post.js';
 import { signedHeaders } from './signature.js';
 
 export interface WebhookPolicy {
@@ -24,6 +25,7 @@ const maxUnderWay = 16;
 const maxUnderWayPerHook = 2;
 const longestRetryMs = 3_600_000;
 const tickMs = 1000;
+const gatherMs = 50;
 const trimEveryMs = 3_600_000;
 
 /** Sends deliveries, at one catalog of all on a database. Each arrives at least once. */
@@ -70,6 +72,8 @@ export class WebhookWorker implements OnApplicationBootstrap, OnModuleDestroy {
       }
       const tick = delay(tickMs * (0.8 + Math.random() * 0.4), undefined, { signal }).catch(() => undefined);
       await Promise.race([changed, this.wake.promise, tick]);
+      // Publishing comes in bursts: one look is for all that was committed meanwhile.
+      await delay(gatherMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -140,7 +144,7 @@ export class WebhookWorker implements OnApplicationBootstrap, OnModuleDestroy {
 
 /** For the owner of the webhook: what failed, nothing of the inside of this network. */
 function reasonOf(error: unknown): string {
-  if (error instanceof PostRefused) return error.message;
+  if (error instanceof TargetRefused) return error.message;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? `the connection failed (${code})` : 'the connection failed';
 }

@@ -10,9 +10,9 @@ import { writeAudit } from '../audit.js';
 import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { DeliveryRow, type DeliveryState, WebhookRow } from '../database/webhook.entity.js';
+import { isForbiddenLiteral } from '../http/checked-address.js';
 import { FeedService } from '../ledger/feed.service.js';
 import { NamespaceService } from '../namespace/namespace.service.js';
-import { isForbiddenLiteral } from './guarded-post.js';
 import { newSecret } from './signature.js';
 import { WEBHOOK_POLICY, type WebhookPolicy } from './webhook-worker.js';
 import type {
