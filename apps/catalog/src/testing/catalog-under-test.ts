@@ -84,7 +84,8 @@ export async function startCatalog(
   };
 }
 
-function callerOf(url: string, token: string | undefined): Caller {
+/** Requests with a token, to a catalog at an address. */
+export function callerOf(url: string, token: string | undefined): Caller {
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const with_ = (request: supertest.Test, headers: Readonly<Record<string, string>> = {}): supertest.Test =>
     request.set({ ...authorization, ...headers }).ok(() => true);
