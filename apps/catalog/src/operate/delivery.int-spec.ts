@@ -2,8 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { buffer } from 'node:stream/consumers';
-import { pack } from '@proxylet/artifact';
-import { parseManifest } from '@proxylet/contract';
 import { residentBytes, startTestCatalogs } from '@proxylet/testing';
 import { describe, expect, it } from 'vitest';
 import { archiveOf } from '../testing/archives.js';
@@ -75,7 +73,7 @@ describe.each([
     const [catalog] = test.catalogs;
     if (catalog === undefined) throw new Error('no catalog was started');
     const headers = { authorization: await test.bearer('paula') };
-    const large = largeArchive();
+    const large = archiveOf({ name: 'acme/large', data: randomBytes(30 * mebibyte) });
     await fetch(`${catalog.url}/v1/namespaces/acme`, { method: 'PUT', headers });
     const published = await fetch(`${catalog.url}/v1/proxylets/acme/large/versions/1.0.0`, {
       method: 'PUT',
@@ -95,22 +93,6 @@ describe.each([
     await bucket?.[Symbol.asyncDispose]();
   });
 });
-
-/** 30 MB that do not compress. */
-function largeArchive(): Buffer {
-  const manifest = parseManifest({
-    name: 'acme/large',
-    version: '1.0.0',
-    runtime: { type: 'isolate', version: '^1' },
-  });
-  const main = Buffer.from('export default { fetch() { return new Response("ok"); } };');
-  return Buffer.from(
-    pack(manifest, [
-      { path: manifest.main, bytes: main },
-      { path: 'data.bin', bytes: randomBytes(30 * mebibyte) },
-    ]),
-  );
-}
 
 /** An answer of which nothing but the headers is read yet. */
 function answerOf(url: string, headers: Readonly<Record<string, string>>): Promise<IncomingMessage> {

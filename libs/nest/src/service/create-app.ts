@@ -59,7 +59,7 @@ export interface ServiceApp {
   /** Address it listens on. @throws Error before `listen` */
   readonly url: string;
   listen(): Promise<string>;
-  /** Stops taking requests, lets those under way finish for up to 5 s, frees everything; may be called twice. */
+  /** Refuses further requests, lets those under way finish for up to 5 s, frees everything; may be called twice. */
   close(): Promise<void>;
 }
 
@@ -91,14 +91,16 @@ async function wire(options: AppOptions, parts: ServiceParts): Promise<ServiceAp
   );
   let front: FrontHandler | undefined;
   const bodyLimitBytes = options.bodyLimitBytes ?? defaultBodyLimitBytes;
-  const adapter = createAdapter({ gate, front: () => front, bodyLimitBytes, metrics });
+  const stop = { isAsked: false };
+  const isClosing = (): boolean => stop.isAsked;
+  const adapter = createAdapter({ gate, front: () => front, bodyLimitBytes, metrics, isClosing });
   const nest = await NestFactory.create<NestFastifyApplication>(
     ServiceModule.around(options.module, parts),
     adapter,
     { logger: nestLog(log), abortOnError: false, bodyParser: false },
   );
   const strategy = useAccessControl(nest, parts);
-  const service = serviceApp(nest, options, parts, strategy);
+  const service = serviceApp(nest, options, parts, strategy, stop);
   try {
     assertEveryRouteDecided(routesOf(nest.get(ModulesContainer)));
     await nest.init();
@@ -169,9 +171,11 @@ function serviceApp(
   options: AppOptions,
   { info, verifier, log, metrics }: ServiceParts,
   strategy: string,
+  stop: { isAsked: boolean },
 ): ServiceApp {
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
+    stop.isAsked = true;
     const server = nest.getHttpServer();
     const force = setTimeout(() => {
       server.closeAllConnections();

@@ -54,7 +54,7 @@ test('hands upgrades to their handler', async () => {
   expect(upgrade).toHaveBeenCalledWith('/ws');
 });
 
-test('lets a request under way finish before it stops', async () => {
+test('lets a request under way finish before it stops, and refuses the next on its connection', async () => {
   const started = Promise.withResolvers<ServerResponse>();
   const sut = await startService(EmptyModule, {
     front: () => (request, response) => {
@@ -68,6 +68,8 @@ test('lets a request under way finish before it stops', async () => {
   const closed = sut.service.close();
   response.end('done');
   expect(await answer).toBe('done');
+  const next = await sut.fetch('/version').catch(() => undefined);
+  if (next !== undefined) expect([next.status, next.headers.get('connection')]).toEqual([503, 'close']);
   await closed;
   await sut[Symbol.asyncDispose]();
 });

@@ -31,6 +31,8 @@ export interface FastifyOptions {
   readonly front: () => FrontHandler | undefined;
   readonly bodyLimitBytes: number;
   readonly metrics: Metrics;
+  /** True from the moment the service was asked to stop. */
+  readonly isClosing: () => boolean;
 }
 
 /** The headers of a request must arrive within this time, ms. */
@@ -64,7 +66,7 @@ export function createAdapter(options: FastifyOptions): FastifyAdapter {
   return adapter;
 }
 
-function server(handler: RequestListener, { front, gate }: FastifyOptions): Server {
+function server(handler: RequestListener, { front, gate, isClosing }: FastifyOptions): Server {
   const next: RequestListener = (request, response) => {
     if (!gate(request, response)) return;
     setSafeHeaders(response);
@@ -77,9 +79,16 @@ function server(handler: RequestListener, { front, gate }: FastifyOptions): Serv
       keepAliveTimeout: keepAliveTimeoutMs,
     },
     (request, response) => {
-      if (front()?.(request, response, next) !== true) next(request, response);
+      if (isClosing()) refuse(request, response);
+      else if (front()?.(request, response, next) !== true) next(request, response);
     },
   );
+}
+
+/** Connections that are kept alive would otherwise go on bringing requests while the last ones finish. */
+function refuse(request: IncomingMessage, response: ServerResponse): void {
+  const problem = new Problem('not-ready', 'This server is stopping; ask again.', { retryAfterSeconds: 1 });
+  sendProblem(response, problem, traceIdOf(request), { connection: 'close' });
 }
 
 /** JSON is read whole up to the limit; archives are handed on as they come; all else is 415. */
