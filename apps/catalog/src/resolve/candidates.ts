@@ -1,70 +1,49 @@
-import { type Candidate, type Constraint, parseName, Problem, satisfies } from '@proxylet/contract';
-import type { EntityManager } from 'typeorm';
-import { parseFacts } from '../proxylet/version-facts.js';
 import {
-  type CurrentVersion,
-  findProxylet,
-  manyCurrent,
-  slimVersionsOf,
-} from '../proxylet/version-queries.js';
+  type Candidate,
+  type Constraint,
+  parseName,
+  type ProxyletVersions,
+  type ResolveSource,
+} from '@proxylet/contract';
+import type { EntityManager } from 'typeorm';
+import { statement } from '../database/sql.js';
+import type { ReadRights } from '../rights/read-rights.js';
+import { KnownVersions } from './known-versions.js';
 
-/** Names one resolution may reach. */
-const maxNames = 500;
-/** Versions of one name that are looked at, the highest first. */
-const maxVersions = 1000;
+const findChannels = statement<{ channel: string; version: string }>(
+  `SELECT c.name AS channel, v.version FROM proxylet p JOIN channel c ON c.proxylet_id = p.id
+   JOIN version v ON v.id = c.version_id WHERE p.namespace = $1 AND p.name = $2`,
+);
 
-/**
- * Loads every version of every name that can be reached from the wants, breadth first: a dependency is followed
- * only from versions some constraint met so far admits. An unknown name is absent from the map.
- *
- * @throws Problem `unresolvable` where more than 500 names can be reached
- */
-export async function loadCandidates(
+/** Gives resolution the names it comes upon, as far as the caller may read them, with channels where a want asks for one. */
+export function candidateLoader(
   manager: EntityManager,
+  reader: ReadRights,
   wants: readonly Constraint[],
-): Promise<Map<string, readonly Candidate[]>> {
-  const loaded = new Map<string, readonly Candidate[]>();
-  const followed = new Set<Candidate>();
-  const open: { readonly name: string; readonly range: string }[] = [...wants];
-  for (let next = open.shift(); next !== undefined; next = open.shift()) {
-    const { name, range } = next;
-    const candidates = loaded.get(name) ?? (await versionsOfName(manager, name));
-    loaded.set(name, candidates);
-    if (loaded.size > maxNames) {
-      throw new Problem('unresolvable', `The wants lead to more than ${maxNames} proxylets.`);
+): ResolveSource['load'] {
+  const withChannels = new Set(wants.flatMap(({ name, channel }) => (channel === undefined ? [] : name)));
+  return async (names) => {
+    const versions = await KnownVersions.of(manager).find(manager, reader, names);
+    const found = new Map<string, ProxyletVersions>();
+    for (const [name, known] of versions) {
+      const channels = withChannels.has(name) ? await channelsOfName(manager, name) : undefined;
+      found.set(name, { versions: known, channels });
     }
-    for (const candidate of candidates) {
-      if (followed.has(candidate) || candidate.state === 'yanked' || !satisfies(candidate.version, range))
-        continue;
-      followed.add(candidate);
-      for (const [target, targetRange] of Object.entries(candidate.dependencies)) {
-        open.push({ name: target, range: targetRange });
-      }
-    }
-  }
-  return loaded;
-}
-
-/** Versions of one name, highest first; none where the name is unknown. */
-export async function versionsOfName(manager: EntityManager, name: string): Promise<Candidate[]> {
-  const proxylet = await findProxylet(manager, parseName(name));
-  if (proxylet === undefined) return [];
-  const query = slimVersionsOf(manager, proxylet.id).orderBy('v.precedence', 'DESC').limit(maxVersions);
-  return (await manyCurrent(query)).map(candidateOf);
-}
-
-function candidateOf({ version, digest, sizeBytes, facts, current }: CurrentVersion): Candidate {
-  const { runtime, capabilities, dependencies, permissions } = parseFacts(facts);
-  const { state, reason } = current;
-  return {
-    version,
-    digest,
-    sizeBytes,
-    state,
-    stateReason: reason,
-    runtime,
-    capabilities,
-    dependencies,
-    permissions,
+    return found;
   };
+}
+
+async function channelsOfName(manager: EntityManager, name: string): Promise<Record<string, string>> {
+  const { namespace, name: own } = parseName(name);
+  const rows = await findChannels(manager, [namespace, own]);
+  return Object.fromEntries(rows.map(({ channel, version }) => [channel, version]));
+}
+
+/** Versions of one name, highest first; none where the name is unknown or not for this caller. */
+export async function versionsOfName(
+  manager: EntityManager,
+  reader: ReadRights,
+  name: string,
+): Promise<readonly Candidate[]> {
+  return (await KnownVersions.of(manager).find(manager, reader, [name])).get(name) ?? [];
 }
