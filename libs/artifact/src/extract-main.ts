@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import type { Manifest } from '@proxylet/contract';
 import { type ArchiveLimits, defaultLimits } from './limits.js';
-import { once } from './once.js';
 import { type Archive, type ArchiveSink, readArchive } from './read-archive.js';
 
 export interface ExtractedMain extends Archive {
@@ -35,12 +34,7 @@ export async function extractMain(
       return collect(maps, path);
     return undefined;
   };
-  const result = await readArchive(
-    source instanceof Uint8Array ? once(source) : source,
-    limits,
-    sink,
-    onManifest,
-  );
+  const result = await readArchive(source, limits, sink, onManifest);
   return {
     ...result,
     sourceMap: text(maps.get(`${result.manifest.main}.map`)),

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
-import { crc32, createInflateRaw } from 'node:zlib';
+import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
 import type { Digest } from '@proxylet/contract';
 import type { ArchiveLimits } from './limits.js';
 import { archiveInvalid, archiveTooLarge } from './refusal.js';
@@ -95,6 +95,47 @@ function assertEnd(packed: PackedBytes, deflatedBytes: number, crc: number, unpa
   const { trailer } = packed;
   if (trailer.crc !== crc || trailer.sizeModulo !== unpackedBytes % 2 ** 32) {
     throw archiveInvalid('The gzip checksum of the archive does not match its content.', 'gzip-checksum');
+  }
+}
+
+/** Archives up to this size are unpacked in one go: for them a stream costs more than the work. */
+const smallPackedBytes = 64 * 1024;
+const smallUnpackedBytes = 2 * 1024 * 1024;
+
+/** As `gunzip`, of bytes that are all there; undefined where they are too many for it. */
+export function gunzipSmall(
+  bytes: Uint8Array,
+  packed: PackedBytes,
+  limits: ArchiveLimits,
+): Uint8Array | undefined {
+  if (bytes.byteLength > smallPackedBytes) return undefined;
+  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerBytes = gzipHeaderBytes(source);
+  if (headerBytes === undefined)
+    throw archiveInvalid('The archive is not a gzip file: it ends within the header.', 'gzip-form');
+  const inflated = inflateSmall(source.subarray(headerBytes));
+  if (inflated === undefined) return undefined;
+  packed.take(bytes);
+  packed.headerBytes = headerBytes;
+  assertBounded(inflated.buffer.byteLength, inflated.engine.bytesWritten, limits);
+  assertEnd(packed, inflated.engine.bytesWritten, crc32(inflated.buffer), inflated.buffer.byteLength);
+  return inflated.buffer;
+}
+
+interface Inflated {
+  readonly buffer: Buffer;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+function inflateSmall(deflated: Buffer): Inflated | undefined {
+  try {
+    const options = { maxOutputLength: smallUnpackedBytes, info: true };
+    return inflateRawSync(deflated, options) as unknown as Inflated;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    if (isZlibError(error))
+      throw archiveInvalid('The archive is not a complete gzip file.', 'gzip-incomplete', error);
+    throw error;
   }
 }
 

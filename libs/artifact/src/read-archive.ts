@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Digest, type Manifest, manifestFileName, manifestMaxBytes, Problem } from '@proxylet/contract';
-import { gunzip, PackedBytes } from './gunzip.js';
+import { gunzip, gunzipSmall, PackedBytes } from './gunzip.js';
 import { type ArchiveLimits, defaultLimits } from './limits.js';
 import { readManifestBytes } from './manifest-text.js';
+import { once } from './once.js';
 import { faultOfPath, foldPath, PathBook } from './path-rules.js';
 import { archiveInvalid, archiveTooLarge, entryRefused, show } from './refusal.js';
 import { type TarEntry, tarEntries } from './tar-reader.js';
@@ -40,15 +41,26 @@ export type ArchiveSink = (file: {
  *   `manifest-invalid`, `main-missing`, `main-invalid`; an error of the source passes through as it is
  */
 export async function readArchive(
-  source: AsyncIterable<Uint8Array>,
+  source: Uint8Array | AsyncIterable<Uint8Array>,
   limits: ArchiveLimits = defaultLimits,
   sink: ArchiveSink = () => undefined,
   onManifest: (manifest: Manifest) => void = () => undefined,
 ): Promise<Archive> {
   const packed = new PackedBytes(limits);
   const contents = new Contents(limits, sink, onManifest);
-  for await (const entry of tarEntries(gunzip(source, packed, limits), limits)) await contents.take(entry);
+  const tar = unpacked(source, packed, limits);
+  for await (const entry of tarEntries(tar, limits)) await contents.take(entry);
   return { ...contents.finish(), digest: packed.digest(), packedBytes: packed.bytes };
+}
+
+function unpacked(
+  source: Uint8Array | AsyncIterable<Uint8Array>,
+  packed: PackedBytes,
+  limits: ArchiveLimits,
+): AsyncIterable<Uint8Array> {
+  if (!(source instanceof Uint8Array)) return gunzip(source, packed, limits);
+  const small = gunzipSmall(source, packed, limits);
+  return small === undefined ? gunzip(once(source), packed, limits) : once(small);
 }
 
 class Contents {

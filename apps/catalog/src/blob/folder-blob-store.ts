@@ -1,7 +1,8 @@
-import { type FileHandle, mkdir, open, opendir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, opendir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { onStorage } from '../database/storage-fault.js';
+import { OpenFolders, fs, writeDurably } from './durable-files.js';
 import {
   type BlobArea,
   type BlobInfo,
@@ -16,27 +17,27 @@ import {
  * reached the disk, a file that a power cut left short is nobody's. Files to put must lie on the same file system.
  */
 export class FolderBlobStore implements BlobStore {
-  /** Folders that were there at the last put; those of artifacts are never deleted. */
-  private readonly folders = new Set<string>();
+  private readonly folders = new OpenFolders();
 
   constructor(private readonly folder: string) {}
 
   async put(key: BlobKey, source: string | Uint8Array): Promise<void> {
     await onStorage(async () => {
       const target = join(this.folder, key);
-      await this.makeFolder(dirname(target));
-      // Forgotten until it went well: somebody may have taken the folder away.
-      const isKnown = this.folders.delete(dirname(target));
-      if (typeof source === 'string') await rename(source, target);
-      const handle = await open(target, typeof source === 'string' ? 'r' : 'wx', 0o600);
+      const parent = await this.folders.use(dirname(target));
       try {
-        if (typeof source !== 'string') await handle.writeFile(source);
-        await handle.sync();
+        if (typeof source === 'string') await rename(source, target);
+        await writeDurably(target, typeof source === 'string' ? undefined : source);
+        await fs.fsync(parent.file);
+      } catch (error) {
+        // Somebody may have taken the folder away.
+        this.folders.forget(dirname(target));
+        throw error;
       } finally {
-        await handle.close();
+        // Those of uploads come and go.
+        if (key.startsWith('uploads/')) this.folders.forget(dirname(target));
+        await this.folders.release(parent);
       }
-      await sync(dirname(target));
-      if (isKnown) this.folders.add(dirname(target));
     });
   }
 
@@ -80,15 +81,6 @@ export class FolderBlobStore implements BlobStore {
     });
   }
 
-  /** A new folder is durable only when its parent is synced too. */
-  private async makeFolder(folder: string): Promise<void> {
-    if (this.folders.has(folder)) return;
-    const first = await mkdir(folder, { recursive: true });
-    if (first !== undefined)
-      for (let made = folder; made.length >= first.length; made = dirname(made)) await sync(dirname(made));
-    if (!folder.includes('/uploads/')) this.folders.add(folder);
-  }
-
   private async removeEmpty(folder: string): Promise<void> {
     try {
       await rmdir(folder);
@@ -106,16 +98,6 @@ export class FolderBlobStore implements BlobStore {
       await stat(this.folder);
       return undefined;
     }
-  }
-}
-
-async function sync(path: string): Promise<void> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(path, 'r');
-    await handle.sync();
-  } finally {
-    await handle?.close();
   }
 }
 

@@ -102,8 +102,10 @@ export class PublishController {
   private archiveOf(
     body: Readable,
     headers: Readonly<Record<string, string | undefined>>,
-  ): Pick<PublishRequest, 'bytes' | 'expected'> {
+  ): Pick<PublishRequest, 'bytes' | 'expected' | 'sizeBytes'> {
+    const { 'content-length': length } = headers;
     return {
+      sizeBytes: length === undefined ? undefined : Number(length),
       bytes: bodyBytes(body, headers['content-length'], this.intake.limits.packedBytes),
       expected: expectedDigest({
         contentDigest: headers['content-digest'],

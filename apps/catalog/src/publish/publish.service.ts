@@ -17,6 +17,8 @@ export interface PublishRequest {
   readonly bytes: AsyncIterable<Buffer>;
   /** What the client says the digest of the bytes is. */
   readonly expected: Digest | undefined;
+  /** What the client says the bytes are. */
+  readonly sizeBytes?: number | undefined;
   readonly idempotencyKey: string | undefined;
   readonly isDryRun: boolean;
   /** Channel that is to lead to the version. */
@@ -56,10 +58,24 @@ export class PublishService {
    *   `manifest-*`, `main-*`, `idempotency-key-reused`, `quota-exceeded`, `request-cancelled`, `storage-unavailable`
    */
   async publish(request: PublishRequest): Promise<PublishResult> {
-    const { name, version, expected, isDryRun, channel, uploadId, principal } = request;
+    const {
+      name,
+      version,
+      expected: digestStated,
+      sizeBytes: sizeStated,
+      isDryRun,
+      channel,
+      uploadId,
+      principal,
+    } = request;
     const target = parseName(name);
     await this.authorize(request);
-    await using checked = await this.intake.receive(request.bytes, { name, version, digest: expected });
+    await using checked = await this.intake.receive(request.bytes, {
+      name,
+      version,
+      digest: digestStated,
+      sizeBytes: sizeStated,
+    });
     const { digest, sizeBytes, warnings } = checked;
     const idempotent = idempotentRequest(
       principal.key,

@@ -5,7 +5,7 @@ import { ProxyletRow } from '../database/proxylet.entity.js';
 import type { BlobKey } from '../blob/blob-store.js';
 import { precedenceOf, versionKeyOf } from '../proxylet/precedence.js';
 import { factsOf } from '../proxylet/version-facts.js';
-import { needProxylet, refreshProxylet } from '../proxylet/version-queries.js';
+import { refreshProxylet } from '../proxylet/version-queries.js';
 import { visibilityOfNew } from '../rights/visibility.js';
 import type { CheckedArchive } from './intake.js';
 import * as sql from './publish-sql.js';
@@ -77,7 +77,7 @@ export async function writeVersion(
   await sql.insertState(manager, [versionId, by.actor, by.at]);
   await writeParts(manager, versionId, archive);
   const name = formatName(target);
-  await refreshProxylet(manager, await needProxylet(manager, target));
+  await refreshProxylet(manager, { id: proxyletId });
   await writeAudit(manager, {
     at: by.at,
     actor: by.actor,
@@ -111,7 +111,6 @@ async function proxyletIdOf(manager: EntityManager, target: QualifiedName, at: s
     latestVersionId: null,
     shownVersionId: null,
     visibility: await visibilityOfNew(manager, namespace),
-    searchText: '',
     createdAt: at,
   });
   const id: unknown = identifiers[0]?.['id'];
