@@ -21,7 +21,7 @@ import {
 import { ReadRights } from './read-rights.js';
 import type { StateChange, StateEntry, VisibilityChange } from './state.schemas.js';
 
-const historyCursor = z.strictObject({ below: z.int() });
+const historyCursor = z.strictObject({ below: z.int32() });
 
 /** What changes about a published version and about who may read a proxylet; every change has a reason. */
 export class StateService {

@@ -35,6 +35,15 @@ const bad: [string, string, RequestInit, number, string, string[]][] = [
     'invalid-request',
     [],
   ],
+  ['a path with a NUL', '/v1/things/a%00', {}, 400, 'invalid-request', ['/params/id', '/params/id']],
+  [
+    'a name with half a character',
+    '/v1/things/abc',
+    { method: 'PUT', headers: json, body: '{"size":1,"\\ud800":1}' },
+    400,
+    'invalid-request',
+    ['/body', '/body/\ud800'],
+  ],
   [
     'a member too many',
     '/v1/things/abc',

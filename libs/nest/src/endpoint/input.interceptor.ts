@@ -10,6 +10,7 @@ import { faultsOf, Problem, type ProblemFault } from '@proxylet/contract';
 import type { FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { z } from 'zod';
+import { findUnfitText } from '../http/plain-text.js';
 import { ENDPOINT, type EndpointSpec } from './endpoint.js';
 
 interface Input {
@@ -84,6 +85,9 @@ function parsePart(
 ): unknown {
   if (schema === undefined) return raw;
   const result = schema.safeParse(raw);
+  const unfit = findUnfitText(raw);
+  if (unfit !== undefined)
+    faults.push({ pointer: `/${part}${unfit}`, detail: 'must be text without NUL and half characters' });
   if (result.success) return result.data;
   const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
   for (const fault of faultsOf(result.error, known))

@@ -1,5 +1,6 @@
 import { Problem } from '@proxylet/contract';
 import { z } from 'zod';
+import { findUnfitText } from './plain-text.js';
 
 export const pageLimitMax = 100;
 export const pageLimitDefault = 50;
@@ -37,8 +38,9 @@ export function encodeCursor(position: unknown): string {
 
 /** @throws Problem `invalid-request` where the text is none of `encodeCursor`'s */
 export function decodeCursor<T>(cursor: string, schema: z.ZodType<T>): T {
-  const parsed = schema.safeParse(parse(cursor));
-  if (parsed.success) return parsed.data;
+  const position = parse(cursor);
+  const parsed = schema.safeParse(position);
+  if (parsed.success && findUnfitText(position) === undefined) return parsed.data;
   throw new Problem('invalid-request', 'The cursor is not one this list gave.', {
     errors: [{ pointer: '/query/cursor', detail: 'is not a cursor of this list' }],
   });
