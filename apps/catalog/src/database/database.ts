@@ -11,6 +11,7 @@ import { Ledger1763700003000 } from './migrations/1763700003000-ledger.js';
 import { Webhooks1763700003100 } from './migrations/1763700003100-webhooks.js';
 import { Mirror1763700003200 } from './migrations/1763700003200-mirror.js';
 import { Search1763700004000 } from './migrations/1763700004000-search.js';
+import { NoSearchText1763700004100 } from './migrations/1763700004100-no-search-text.js';
 import { MirrorItemRow, MirrorNamespaceRow, MirrorStateRow } from './mirror.entity.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
@@ -62,6 +63,7 @@ const migrations = [
   Webhooks1763700003100,
   Mirror1763700003200,
   Search1763700004000,
+  NoSearchText1763700004100,
 ];
 
 export interface DatabaseOptions {

@@ -27,10 +27,6 @@ export class ProxyletRow {
   @Column('text', { default: 'public' })
   visibility!: Visibility;
 
-  /** Lower-case name, description and keywords of the shown version. */
-  @Column('text', { name: 'search_text' })
-  searchText!: string;
-
   @Column('text', { name: 'created_at' })
   createdAt!: string;
 }

@@ -28,8 +28,3 @@ export function factsOf(manifest: Manifest): VersionFacts {
 export function parseFacts(text: string): VersionFacts {
   return JSON.parse(text) as VersionFacts;
 }
-
-/** What a search term is looked for in, lower-case. */
-export function searchTextOf(name: string, { description = '', keywords = [] }: VersionFacts): string {
-  return [name, ...keywords, description].join('\n').toLowerCase();
-}
