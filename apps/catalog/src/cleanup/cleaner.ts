@@ -8,6 +8,7 @@ import {
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import type { Digest } from '@proxylet/contract';
+import type { KeysUnderWay } from '../publish/keys-under-way.js';
 import { putToCommitMs } from '../publish/publisher.js';
 import { findExpired } from '../upload/upload-sql.js';
 import type { UploadService } from '../upload/upload.service.js';
@@ -56,6 +57,7 @@ export class Cleaner {
     private readonly blobs: BlobStore,
     private readonly uploads: UploadService,
     private readonly clock: Clock,
+    private readonly underWay: KeysUnderWay,
   ) {}
 
   /** @throws Problem `storage-unavailable` */
@@ -180,7 +182,7 @@ export class Cleaner {
     const youngestMs = Date.now() - graceMs;
     let infos: BlobInfo[] = [];
     for await (const info of this.blobs.list(area)) {
-      if (info.modifiedAtMs <= youngestMs) infos.push(info);
+      if (info.modifiedAtMs <= youngestMs && !this.underWay.has(info.key)) infos.push(info);
       if (this.isStopped) return;
       if (infos.length < batch) continue;
       yield infos;

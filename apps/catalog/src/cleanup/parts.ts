@@ -4,6 +4,7 @@ import type { BlobStore } from '../blob/blob-store.js';
 import type { CatalogConfig } from '../catalog.config.js';
 import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
+import { KeysUnderWay } from '../publish/keys-under-way.js';
 import { BLOB_STORE } from '../tokens.js';
 import { UploadService } from '../upload/upload.service.js';
 import { Cleaner } from './cleaner.js';
@@ -17,17 +18,18 @@ export function cleanupProviders({ cleanupMinutes, cleanupGraceMinutes }: Catalo
     {
       provide: CleanupService,
       useFactory: (
-        ...[database, blobs, uploads, clock, metrics, log]: [
+        ...[database, blobs, uploads, clock, underWay, metrics, log]: [
           Database,
           BlobStore,
           UploadService,
           Clock,
+          KeysUnderWay,
           Metrics,
           Log,
         ]
       ) =>
         new CleanupService({
-          cleaner: new Cleaner(database, blobs, uploads, clock),
+          cleaner: new Cleaner(database, blobs, uploads, clock, underWay),
           database,
           clock,
           metrics,
@@ -35,7 +37,7 @@ export function cleanupProviders({ cleanupMinutes, cleanupGraceMinutes }: Catalo
           everyMs: cleanupMinutes * 60_000,
           graceMs: cleanupGraceMinutes * 60_000,
         }),
-      inject: [Database, BLOB_STORE, UploadService, Clock, Metrics, LOG],
+      inject: [Database, BLOB_STORE, UploadService, Clock, KeysUnderWay, Metrics, LOG],
     },
   ];
 }

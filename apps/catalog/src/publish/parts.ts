@@ -15,6 +15,7 @@ import { BLOB_STORE } from '../tokens.js';
 import { UploadController } from '../upload/upload.controller.js';
 import { UploadService } from '../upload/upload.service.js';
 import { Intake } from './intake.js';
+import { KeysUnderWay } from './keys-under-way.js';
 import { PublicationController } from './publication.controller.js';
 import { PublicationService } from './publication.service.js';
 import { PublishController } from './publish.controller.js';
@@ -35,6 +36,7 @@ export const publishControllers: Type[] = [
 export function publishProviders(config: CatalogConfig, folder: string): Provider[] {
   return [
     Artifacts,
+    KeysUnderWay,
     Publisher,
     PublishService,
     PublicationService,

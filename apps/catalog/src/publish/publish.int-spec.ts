@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -281,22 +281,5 @@ describe('the right to publish', () => {
       scope: `${everyScope} catalog:admin`,
     });
     expect((await admin.publish({ name: 'acme/by-adam' })).status).toBe(201);
-  });
-});
-
-describe('a store that fails', () => {
-  it('answers 503, loses nothing, and works again when it is back', async () => {
-    const blobs = join(catalog.folder, 'blobs');
-    await rename(blobs, `${blobs}.away`);
-    await writeFile(blobs, 'a file where the disk was');
-    const failed = await paula.publish({ name: 'acme/disk' });
-    expect(failed.status).toBe(503);
-    expect(failed.body).toMatchObject({ code: 'storage-unavailable' });
-    expect((await catalog.anonymous().get('/health/ready')).status).toBe(503);
-    await rm(blobs);
-    await rename(`${blobs}.away`, blobs);
-    expect((await paula.get('/v1/proxylets/acme/disk')).status).toBe(404);
-    expect((await paula.publish({ name: 'acme/disk' })).status).toBe(201);
-    expect(await leftovers()).toEqual([]);
   });
 });

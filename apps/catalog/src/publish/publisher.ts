@@ -13,6 +13,7 @@ import { BLOB_STORE } from '../tokens.js';
 import { type IdempotentRequest, noteAnswer, wasAnswered } from './idempotency.js';
 import type { CheckedArchive } from './intake.js';
 import { findProxyletHead } from './publish-sql.js';
+import { KeysUnderWay } from './keys-under-way.js';
 import { BytesAreGone, isPublished, type NewVersion, writeVersion } from './version-writer.js';
 
 export interface Publication {
@@ -36,6 +37,7 @@ export interface Publication {
  */
 export const putToCommitMs = 5 * 60_000;
 const attempts = 3;
+const goneAgain = 'The store lost what was put there before it could be published; nothing was changed.';
 
 /** Makes checked archives durable and takes their numbers, all of them or none, in one transaction. */
 export class Publisher {
@@ -45,6 +47,7 @@ export class Publisher {
     @Inject(NamespaceService) private readonly namespaces: NamespaceService,
     @Inject(Quotas) private readonly quotas: Quotas,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(KeysUnderWay) private readonly underWay: KeysUnderWay,
   ) {}
 
   /**
@@ -57,7 +60,9 @@ export class Publisher {
       try {
         return await this.putAndWrite(publication);
       } catch (error) {
-        if (!(error instanceof BytesAreGone) || attempt === attempts) throw error;
+        if (!(error instanceof BytesAreGone)) throw error;
+        if (attempt === attempts)
+          throw new Problem('storage-unavailable', goneAgain, { retryAfterSeconds: 5 });
       }
     }
   }
@@ -67,6 +72,7 @@ export class Publisher {
     const members = publication.members.map((member) => ({ ...member, key: newKey(member.checked) }));
     const deadlineMs = startedMs + putToCommitMs;
     let unused: readonly BlobKey[] = members.map(({ key }) => key);
+    using _held = this.underWay.hold(unused);
     let isWriting = false;
     try {
       for (const { key, checked } of members) await this.blobs.put(key, checked.source);

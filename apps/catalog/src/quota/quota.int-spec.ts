@@ -3,6 +3,7 @@ import { archiveOf } from '../testing/archives.js';
 import { type Caller, type CatalogUnderTest, startCatalog } from '../testing/catalog-under-test.js';
 import { keysIn } from '../testing/store.js';
 import { everyScope } from '../testing/issuer.js';
+import { hasPostgres, startMigrated } from '../testing/postgres.js';
 
 let catalog: CatalogUnderTest;
 let paula: Caller;
@@ -91,5 +92,29 @@ describe('a quota', () => {
       limit: 3,
       wanted: 4,
     });
+  });
+});
+
+describe.runIf(hasPostgres)('two catalogs on one PostgreSQL', () => {
+  it('give a namespace no more than its quota, through both at once', async () => {
+    await using postgres = await startMigrated();
+    const settings = { PROXYLET_CATALOG_DATABASE_URL: postgres.url };
+    await using first = await startCatalog(settings);
+    await using second = await startCatalog(settings);
+    const wishes = { subject: 'adam', roles: ['platform-admin'], scope: `${everyScope} catalog:admin` };
+    const callers = await Promise.all([first, second].map((each) => each.as(wishes)));
+    await callers[0]?.put('/v1/namespaces/both');
+    await callers[0]?.put('/v1/namespaces/both/quota', { versions: 5, uploads: 4 });
+    const numbers = Array.from({ length: 20 }, (_, index) => index);
+    const of = async (work: (caller: Caller, index: number) => Promise<{ status: number }>) =>
+      statuses(await Promise.all(numbers.map((index) => work(callers[index % 2] ?? paula, index))));
+    const published = await of((caller, index) =>
+      caller.publish({ name: `both/p${index % 5}`, version: `1.${index}.0` }),
+    );
+    expect(published).toEqual(numbers.map((index) => (index < 5 ? 201 : 429)));
+    const size = { name: 'both/a', digest: `sha256:${'0'.repeat(64)}`, size: 10 };
+    expect(await of((caller) => caller.post('/v1/uploads', size))).toEqual(
+      numbers.map((index) => (index < 4 ? 201 : 429)),
+    );
   });
 });
