@@ -32,12 +32,12 @@ const triple = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gn
 async function start(server, { isOwn }) {
   const programs = await findPrograms();
   const last = server.state;
-  if (last?.port !== undefined && (await isReady(programs, last))) return urlOf(last);
+  if (server.runs('postgres') && (await isReady(programs, last))) return urlOf(last);
   await server.end('SIGQUIT');
   if (last?.folder !== undefined && !isOwn) rmSync(last.folder, { recursive: true, force: true });
   const state =
     isOwn && last !== undefined ? last : await makeCluster(programs, last, isOwn ? [] : ['--no-sync']);
-  server.save({ ...state, pids: {} });
+  server.save({ ...state, bin: programs.bin, library: programs.options.env?.LD_LIBRARY_PATH, pids: {} });
   const speed = isOwn ? [] : ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
   const options = ['max_connections=300', 'jit=off', ...speed].flatMap((option) => ['-c', option]);
   const { folder, port } = state;

@@ -16,7 +16,7 @@ import { cephConf } from './lib/ceph-conf.mjs';
 import { unpackPackages } from './lib/debian-packages.mjs';
 import { root } from './lib/paths.mjs';
 import { serverCommand } from './lib/server-command.mjs';
-import { freePort, until } from './lib/shared-server.mjs';
+import { freePort, isFree, until } from './lib/shared-server.mjs';
 
 const exec = promisify(execFile);
 const sys = join(process.env.PROXYLET_STATE_DIR || join(root, 'var'), 'rgw/sys');
@@ -29,16 +29,15 @@ const wornBytes = 2 ** 31;
 async function start(server) {
   await unpackPackages(sys, wanted);
   const last = server.state;
-  if (last?.rgwPort !== undefined && (await answers(endpointOf(last)))) return endpointOf(last);
+  if (server.runs('rgw') && (await answers(endpointOf(last)))) return endpointOf(last);
   await server.end();
-  const state = {
-    fsid: randomUUID(),
-    monPort: await freePort(),
-    rgwPort: await freePort(),
-    leases: [],
-    ...last,
-    pids: {},
-  };
+  // The monitor's port is part of its data: with somebody else on it these data are of no more use.
+  const isOurs = last?.monPort !== undefined && (await isFree(last.monPort));
+  if (!isOurs) rmSync(join(server.home, 'data/ready'), { force: true });
+  const { fsid, monPort } = isOurs ? last : { fsid: randomUUID(), monPort: await freePort() };
+  const isPortFree = last?.rgwPort !== undefined && (await isFree(last.rgwPort));
+  const rgwPort = isPortFree ? last.rgwPort : await freePort();
+  const state = { fsid, monPort, rgwPort, leases: last?.leases ?? [], pids: {} };
   server.save(state);
   const cluster = new Cluster(server, state);
   await cluster.start();

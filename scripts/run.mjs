@@ -13,7 +13,7 @@ import { setUp } from './lib/setup.mjs';
 
 const commands = {
   start: (args) => enter('apps/stack/dist/main.js', args),
-  catalog: () => enter('apps/catalog/dist/main.js', []),
+  catalog: (args) => enter(`apps/catalog/dist/${args.length === 0 ? 'main' : 'tool'}.js`, args),
   engine: () => {
     useEngineSecret();
     return enter('apps/engine/dist/main.js', []);

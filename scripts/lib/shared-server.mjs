@@ -87,8 +87,9 @@ export class SharedServer {
     const state = this.state;
     if (state === undefined) return;
     for (const { pid, program } of Object.values(state.pids).toReversed()) {
-      for (let tick = 0; isRunning(pid, program) && tick < 100; tick += 1) {
-        if (tick % 50 === 0) process.kill(pid, tick === 0 ? signal : 'SIGKILL');
+      for (let tick = 0; isRunning(pid, program) && tick < 300; tick += 1) {
+        // Ten seconds to end in order.
+        if (tick % 200 === 0) process.kill(pid, tick === 0 ? signal : 'SIGKILL');
         await wait(50);
       }
     }
@@ -121,6 +122,19 @@ export async function until(what, isDone, seconds = 60) {
     }
   }
   throw new Error(`${what} did not come up within ${seconds} s: ${last?.message ?? ''}`);
+}
+
+export async function isFree(port) {
+  const server = createServer();
+  try {
+    await new Promise((resolve, reject) => {
+      server.once('error', reject).listen(port, '127.0.0.1', resolve);
+    });
+    await new Promise((resolve) => server.close(resolve));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export async function freePort() {

@@ -6,7 +6,7 @@ import { BlobController } from './blob/blob.controller.js';
 import { Artifacts } from './blob/artifacts.js';
 import type { BlobStore } from './blob/blob-store.js';
 import { Delivery } from './blob/delivery.js';
-import { FolderBlobStore } from './blob/folder-blob-store.js';
+import { openBlobStore } from './blob/open-store.js';
 import { bundleControllers, bundleProviders } from './bundle/parts.js';
 import type { CatalogConfig } from './catalog.config.js';
 import { Clock } from './clock.js';
@@ -84,7 +84,7 @@ export class CatalogModule implements OnApplicationShutdown {
           useFactory: () => Database.open({ url: config.databaseUrl, folder }),
           inject: [FolderLock],
         },
-        { provide: BLOB_STORE, useFactory: () => blobStoreOf(config, folder) },
+        { provide: BLOB_STORE, useFactory: () => openBlobStore(config, folder) },
         {
           provide: Delivery,
           useFactory: (artifacts: Artifacts) =>
@@ -119,23 +119,4 @@ export class CatalogModule implements OnApplicationShutdown {
     await this.database.close();
     await this.lock.release();
   }
-}
-
-async function blobStoreOf(config: CatalogConfig, folder: string): Promise<BlobStore> {
-  const { s3Endpoint, s3AccessKey, s3SecretKey, s3Bucket: bucket, s3Region: region } = config;
-  if (s3Endpoint === undefined || s3AccessKey === undefined || s3SecretKey === undefined) {
-    const store = new FolderBlobStore(join(folder, 'blobs'));
-    await store.probe();
-    return store;
-  }
-  // Loaded only where it is used: it costs a third of a quick start.
-  const { S3BlobStore } = await import('./blob/s3-blob-store.js');
-  return new S3BlobStore({
-    endpoint: s3Endpoint,
-    bucket,
-    region,
-    accessKey: s3AccessKey,
-    secretKey: s3SecretKey,
-    publicEndpoint: config.s3PublicEndpoint,
-  });
 }

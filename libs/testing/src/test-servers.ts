@@ -77,16 +77,26 @@ export class OwnServer implements AsyncDisposable {
     await script(this.kind, 'start', '--home', this.home, '--for', String(process.pid));
   }
 
-  /** Of PostgreSQL: the folder of its data, also for programs such as pg_dump beside it. */
-  get folder(): string {
-    const state = JSON.parse(readFileSync(join(this.home, 'state.json'), 'utf8')) as { folder?: string };
-    return state.folder ?? this.home;
+  /** Runs a program that came with the server, such as `pg_dump`, and gives what it printed. */
+  async run(program: string, args: readonly string[]): Promise<string> {
+    const { bin = '', library } = this.state;
+    const environment = {
+      ...bareEnvironment(),
+      ...(library === undefined ? {} : { LD_LIBRARY_PATH: library }),
+    };
+    const { stdout } = await run(join(bin, program), args, { env: environment });
+    return stdout;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { folder } = this;
+    const { folder = this.home } = this.state;
     await this.kill();
     for (const path of [folder, this.home]) await rm(path, { recursive: true, force: true });
+  }
+
+  /** What `scripts/<kind>.mjs` notes of the server. */
+  private get state(): { readonly folder?: string; readonly bin?: string; readonly library?: string } {
+    return JSON.parse(readFileSync(join(this.home, 'state.json'), 'utf8')) as OwnServer['state'];
   }
 
   private async end(signal: string): Promise<void> {

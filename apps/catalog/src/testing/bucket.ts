@@ -43,14 +43,31 @@ export function makeBucket(): TestBucket {
 }
 
 async function removeBucket(endpoint: string, bucket: string): Promise<void> {
-  const { hostname, port } = new URL(endpoint);
-  const address = { endPoint: hostname, port: Number(port), useSSL: false, region: 'us-east-1' };
-  const client = new Client({ ...address, accessKey, secretKey, pathStyle: true });
+  const client = clientOf(endpoint);
   if (!(await client.bucketExists(bucket))) return;
-  const names: string[] = [];
-  for await (const { name } of client.listObjectsV2(bucket, '', true) as AsyncIterable<{ name: string }>)
-    names.push(name);
+  const names = await namesIn(client, bucket);
   for (let at = 0; at < names.length; at += 1000)
     await client.removeObjects(bucket, names.slice(at, at + 1000));
   await client.removeBucket(bucket);
+}
+
+function clientOf(endpoint: string): Client {
+  const { hostname, port } = new URL(endpoint);
+  const address = { endPoint: hostname, port: Number(port), useSSL: false, region: 'us-east-1' };
+  return new Client({ ...address, accessKey, secretKey, pathStyle: true });
+}
+
+async function namesIn(client: Client, bucket: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of client.listObjectsV2(bucket, '', true) as AsyncIterable<{ name: string }>)
+    names.push(name);
+  return names;
+}
+
+/** What `rclone copy` or `aws s3 sync` do: everything that is in one bucket, into another. */
+export async function copyBucket(from: TestBucket, to: TestBucket): Promise<void> {
+  const client = clientOf(from.endpoint);
+  await client.makeBucket(to.bucket, to.region);
+  for (const name of await namesIn(client, from.bucket))
+    await client.copyObject(to.bucket, name, `/${from.bucket}/${name}`);
 }
