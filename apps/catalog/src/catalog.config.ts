@@ -86,9 +86,12 @@ export function loadCatalogConfig(): CatalogConfig {
       'PROXYLET_CATALOG_DELIVERY can be redirect only with PROXYLET_CATALOG_S3_ENDPOINT',
     ]);
   }
-  if (config.upstreamClientId !== undefined && config.upstreamClientSecret === undefined) {
+  if (
+    config.upstreamUrl !== undefined &&
+    (config.upstreamClientId === undefined || config.upstreamClientSecret === undefined)
+  ) {
     throw new ConfigFault([
-      'PROXYLET_CATALOG_UPSTREAM_CLIENT_ID needs PROXYLET_CATALOG_UPSTREAM_CLIENT_SECRET',
+      'PROXYLET_CATALOG_UPSTREAM_URL needs PROXYLET_CATALOG_UPSTREAM_CLIENT_ID and PROXYLET_CATALOG_UPSTREAM_CLIENT_SECRET',
     ]);
   }
   return config;

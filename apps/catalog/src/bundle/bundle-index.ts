@@ -1,5 +1,7 @@
 import {
   digestSchema,
+  isNamePart,
+  isRange,
   nameSchema,
   parseName,
   rangeSchema,
@@ -26,7 +28,13 @@ const text = (max: number) =>
   z
     .string()
     .max(max)
-    .refine((value) => value.isWellFormed(), 'must be text');
+    .refine((value) => value.isWellFormed() && !value.includes('\0'), 'must be text');
+
+/** `latest` is computed, and what looks like a range means one. */
+const channelName = text(64).refine(
+  (name) => isNamePart(name) && name !== 'latest' && !isRange(name),
+  'must be the name of a channel',
+);
 
 const bundledVersion = z.strictObject({
   version: versionSchema,
@@ -44,7 +52,7 @@ const bundledProxylet = z.strictObject({
   visibility: z.enum(visibilities),
   versions: z.array(bundledVersion).min(1).max(maxVersions),
   channels: z
-    .array(z.strictObject({ name: text(64), version: versionSchema, at: z.iso.datetime() }))
+    .array(z.strictObject({ name: channelName, version: versionSchema, at: z.iso.datetime() }))
     .max(1000),
 });
 export type BundledProxylet = z.output<typeof bundledProxylet>;

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import type { Principal } from '@proxylet/auth';
+import { can, type Principal } from '@proxylet/auth';
 import { formatName, parseName, type QualifiedName } from '@proxylet/contract';
 import type { EntityManager } from 'typeorm';
 import type { BlobKey } from '../blob/blob-store.js';
@@ -61,7 +61,7 @@ export class ImportWriter {
     await assertNamesAreClear(manager, targets, { principal, allowConfusable: false, at: by.at });
     await this.count(manager, job, by.at);
     const versions = await this.writeVersions(manager, job, by);
-    for (const proxylet of index.proxylets) await this.settle(manager, proxylet, versions, by);
+    for (const proxylet of index.proxylets) await this.settle(manager, proxylet, { versions, principal }, by);
     const services: string[] = [];
     for (const { name, ...definition } of index.services) {
       if (await this.services.registerIn(manager, name, definition, principal))
@@ -119,20 +119,29 @@ export class ImportWriter {
       await manager.update(ProxyletRow, { namespace, name }, { visibility: bundled.visibility });
   }
 
-  /** States and channels that changed since at the other catalog; what was decided here later stays. */
+  /**
+   * States and channels that changed since at the other catalog; what was decided here later stays. What the platform
+   * holds here it alone lets go: whoever makes a bundle writes the times in it.
+   */
   private async settle(
     manager: EntityManager,
     { name, versions, channels }: BundledProxylet,
-    written: ReadonlySet<string>,
+    {
+      versions: written,
+      principal,
+    }: { readonly versions: ReadonlySet<string>; readonly principal: Principal },
     by: ReplicaBy,
   ): Promise<void> {
+    const mayRelease = can(principal, 'catalog.release') === 'allow';
     const target = parseName(name);
     const here = await versionsHere(manager, target);
     for (const version of versions) {
       const row = here.get(version.version);
       const isOlder =
         row !== undefined && !written.has(`${name}@${version.version}`) && row.current.at < version.stateAt;
-      if (isOlder && !isSameState(row, version)) await writeState(manager, target, row, stateOf(version), by);
+      const isHeld = row?.current.state === 'quarantined' && !mayRelease;
+      if (isOlder && !isHeld && !isSameState(row, version))
+        await writeState(manager, target, row, stateOf(version), by);
     }
     const moved = await lastMoves(manager, target);
     const newer = channels.flatMap((channel) => {

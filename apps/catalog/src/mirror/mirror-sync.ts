@@ -182,9 +182,9 @@ export class MirrorSync {
     };
   }
 
-  /** A state that somebody gave it here, such as a hold, stays. */
+  /** A hold of this catalog's own stays until it is released here. */
   private differs({ current }: CurrentVersion, item: VersionItem): boolean {
-    if (current.actor !== this.actor) return false;
+    if (current.state === 'quarantined' && current.actor !== this.actor) return false;
     const { state, reason, severity } = stateOf(item);
     return (
       current.state !== state || current.reason !== reason || (current.severity ?? undefined) !== severity

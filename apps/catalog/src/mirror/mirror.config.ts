@@ -19,15 +19,15 @@ export const mirrorSettings = {
     env: 'PROXYLET_CATALOG_UPSTREAM_CLIENT_ID',
     type: value.text({ max: 255 }),
     optional: true,
-    defaultText: 'none: the upstream catalog is read without a token',
-    description: 'OAuth client this catalog is at the identity manager when it reads upstream.',
+    description:
+      'OAuth client this catalog is at the identity manager when it reads upstream; needed with an address.',
   }),
   upstreamClientSecret: setting({
     env: 'PROXYLET_CATALOG_UPSTREAM_CLIENT_SECRET',
     type: value.text({ max: 1024 }),
     optional: true,
     secret: true,
-    description: 'Secret of that client; needed with one.',
+    description: 'Secret of that client; needed with an address.',
   }),
   upstreamTokenUrl: setting({
     env: 'PROXYLET_CATALOG_UPSTREAM_TOKEN_URL',

@@ -112,6 +112,23 @@ function mirrorSuite(kind: string, environment: () => Readonly<Record<string, st
       ]);
     });
 
+    it('keeps a hold of its own until it is released here', async () => {
+      const admin = await mirror.as({
+        subject: 'adam',
+        roles: ['platform-admin'],
+        scope: 'catalog:read catalog:publish catalog:manage catalog:admin',
+      });
+      const version = '/v1/proxylets/acme/exif/versions/1.0.0';
+      const held = await admin.patch(version, { state: 'quarantined', reason: 'looked at' });
+      expect(held.status).toBe(200);
+      await paula.patch(version, { state: 'deprecated', reason: 'old' });
+      await paula.publish({ name: 'acme/exif', version: '1.1.1' });
+      await vi.waitFor(async () => {
+        expect((await reader.get('/v1/proxylets/acme/exif')).body.latest).toBe('1.1.1');
+      }, within);
+      expect((await reader.get(version)).body.state).toBe('quarantined');
+    });
+
     it('hears of versions, yanks and channels within seconds, also over a line that was cut', async () => {
       await paula.patch('/v1/proxylets/acme/exif/versions/1.1.0', {
         state: 'yanked',

@@ -1,7 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
-import { clientCredentials } from '@proxylet/auth';
-import { type ConfigOf, LOG, type Log } from '@proxylet/nest';
+import { clientCredentials, type TokenSource } from '@proxylet/auth';
+import { LOG, type Log } from '@proxylet/nest';
 import { Artifacts } from '../blob/artifacts.js';
 import type { BlobStore } from '../blob/blob-store.js';
 import type { CatalogConfig } from '../catalog.config.js';
@@ -9,7 +9,6 @@ import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { Intake } from '../publish/intake.js';
 import { BLOB_STORE } from '../tokens.js';
-import type { mirrorSettings } from './mirror.config.js';
 import { MirrorFollower } from './mirror-follower.js';
 import { MirrorInterceptor } from './mirror.interceptor.js';
 import { MirrorSync } from './mirror-sync.js';
@@ -59,9 +58,10 @@ export function mirrorProviders(config: CatalogConfig): Provider[] {
 
 type MirrorDependencies = [Database, MirrorSync, Intake, Artifacts, BlobStore, Clock];
 
-function tokensOf(config: ConfigOf<typeof mirrorSettings> & Pick<CatalogConfig, 'issuers'>) {
+function tokensOf(config: CatalogConfig): TokenSource {
   const { upstreamClientId: clientId, upstreamClientSecret: clientSecret } = config;
-  if (clientId === undefined || clientSecret === undefined) return undefined;
+  if (clientId === undefined || clientSecret === undefined)
+    throw new Error('A mirror needs a client to read upstream with.');
   return clientCredentials({
     issuer: config.issuers[0]?.issuer,
     tokenEndpoint: config.upstreamTokenUrl,

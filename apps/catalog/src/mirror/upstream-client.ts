@@ -4,8 +4,7 @@ import type { z } from 'zod';
 
 export interface UpstreamOptions {
   readonly url: string;
-  /** Undefined: reads without a token. */
-  readonly tokens: TokenSource | undefined;
+  readonly tokens: TokenSource;
   /** Longest wait for an answer to begin, and for the next part of one. */
   readonly timeoutMs: number;
   readonly fetch?: typeof globalThis.fetch;
@@ -65,13 +64,13 @@ export class UpstreamClient {
   /** A token may have been withdrawn before its time: one 401 is answered with a new one. */
   private async get(path: string, accept: string, extraMs: number, isRetry = false): Promise<Response> {
     const { url, tokens, timeoutMs, fetch = globalThis.fetch } = this.options;
-    const token = await tokens?.token();
+    const token = await tokens.token();
     const begun = new AbortController();
     const timer = setTimeout(() => begun.abort(), timeoutMs + extraMs);
     let response: Response;
     try {
       response = await fetch(`${url}${path}`, {
-        headers: { accept, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+        headers: { accept, authorization: `Bearer ${token}` },
         redirect: 'manual',
         signal: begun.signal,
       });
@@ -80,7 +79,7 @@ export class UpstreamClient {
     } finally {
       clearTimeout(timer);
     }
-    if (response.status !== 401 || tokens === undefined || isRetry) return response;
+    if (response.status !== 401 || isRetry) return response;
     await response.body?.cancel();
     tokens.forget();
     return await this.get(path, accept, extraMs, true);
