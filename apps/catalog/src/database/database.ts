@@ -240,6 +240,8 @@ function sqlite(folder: string) {
       // FULL: what was answered with 201 survives a power cut, also in WAL mode.
       connection.pragma('synchronous = FULL');
       connection.pragma('trusted_schema = OFF');
+      // In KB, of each of the two connections: a large catalog's index is looked at all over.
+      connection.pragma('cache_size = -32768');
     },
   } as const;
 }

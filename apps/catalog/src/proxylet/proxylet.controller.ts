@@ -53,7 +53,7 @@ export class ProxyletController {
   @Endpoint('GET', {
     summary: 'Search proxylets',
     description:
-      'With words, those that fit best come first, the popular ones first among those that fit alike; without, all by name. Whatever has no version left that is chosen comes last.',
+      'With words, those that fit best come first, the popular ones first among those that fit alike; without, all by name. Whatever has no version left that is chosen comes last. A page may have fewer items than asked for, even none, and a next one.',
     tag: 'proxylets',
     query: searchQuery,
     response: pageSchema(proxyletItemSchema),

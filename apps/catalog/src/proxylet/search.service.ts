@@ -1,13 +1,15 @@
 import { Inject } from '@nestjs/common';
 import { isNamePart, type Page, parseName } from '@proxylet/contract';
-import { decodeCursor, encodeCursor } from '@proxylet/nest';
-import { z } from 'zod';
+import { decodeCursor } from '@proxylet/nest';
 import { Database } from '../database/database.js';
 import { type SqlValue, statement } from '../database/sql.js';
 import type { ReadRights } from '../rights/read-rights.js';
+import { SearchEffort } from '../search/effort.js';
 import { listByName } from '../search/search-list.js';
 import { type Question, SearchPlan } from '../search/search-plan.js';
-import { type Filter, runStage } from '../search/search-stage.js';
+import { RankedPage, rankCursor } from '../search/ranked-page.js';
+import { type Filter, readRows } from '../search/search-stage.js';
+import { stopWords } from '../search/stop-words.js';
 import { facet } from '../search/terms.js';
 import { wordsOf } from '../search/words.js';
 import { ServiceQueries } from '../service/service-queries.js';
@@ -28,7 +30,6 @@ export interface Search {
 /** Words of a query that count; what comes behind is not looked at. */
 const maxWords = 8;
 const nothing: Page<ProxyletItem> = { items: [] };
-const rankCursor = z.strictObject({ s: z.string(), r: z.int32(), i: z.int32() });
 const idOf = statement<{ id: number }>('SELECT id FROM proxylet WHERE namespace = $1 AND name = $2');
 
 export class SearchService {
@@ -38,7 +39,8 @@ export class SearchService {
   ) {}
 
   /**
-   * With words: those that fit best first, the popular ones first among those that fit alike. Without: by name.
+   * With words: those that fit best first, the popular ones first among those that fit alike. Without: by name. A page
+   * may have fewer items than asked for, even none, and yet another after it, where what is asked for is far between.
    *
    * @throws Problem `not-found` for an unknown service, `invalid-request` for a foreign cursor
    */
@@ -49,7 +51,9 @@ export class SearchService {
     if (only?.length === 0) return nothing;
     const filter = { reader, only };
     if (question.words.length > 0) return await this.ranked(question, filter, search);
-    return await listByName(this.database.read, { ...search, facets: question.facets }, filter);
+    const { namespace, limit, cursor } = search;
+    const list = { facets: question.facets, namespace, limit, cursor };
+    return await listByName(this.database.read, list, filter);
   }
 
   private async ranked(
@@ -60,17 +64,20 @@ export class SearchService {
     const start = cursor === undefined ? undefined : decodeCursor(cursor, rankCursor);
     const manager = this.database.read;
     const plan = await SearchPlan.of(manager, question);
-    const items: ProxyletItem[] = [];
-    let last = start;
+    const page = new RankedPage(limit, start);
+    const effort = new SearchEffort();
     for await (const stage of plan?.stages(start?.s) ?? []) {
-      const after = last?.s === stage.key ? { rank: last.r, id: last.i } : undefined;
-      for (const hit of await runStage(manager, stage, after, filter, limit + 1 - items.length)) {
-        if (items.length === limit) return { items, nextCursor: encodeCursor(last) };
-        items.push(JSON.parse(hit.item) as ProxyletItem);
-        last = { s: stage.key, r: hit.rank, i: hit.id };
+      for (let isOver = false; !isOver; ) {
+        if (page.isFull || effort.isSpent) return page.unfinished();
+        const hasConditions = stage.demands.length + stage.not.length > 0;
+        const rows = effort.next(page.wanted, hasConditions);
+        const seen = await readRows(manager, stage, page.placeIn(stage), filter, rows);
+        effort.spend(seen.length);
+        for (const row of seen) page.add(stage, row);
+        isOver = seen.length < rows;
       }
     }
-    return { items };
+    return page.finished();
   }
 
   private async idsOfService(service: string, reader: ReadRights): Promise<number[]> {
@@ -84,10 +91,10 @@ export class SearchService {
   }
 }
 
-/** Undefined where there is nothing in it that could be found: `***`, or a namespace that cannot be. */
+/** Undefined where there is nothing in it that could be found, as in `***`. */
 function questionOf({ q = '', namespace, runtime, capability }: Search): Question | undefined {
   const { within, text } = splitName(q);
-  const words = [...new Set(wordsOf(text))].slice(0, maxWords);
+  const words = tellingWords(text);
   if (words.length === 0 && text.trim() !== '') return undefined;
   const facets = [
     ...(namespace === undefined ? [] : [facet.namespace(namespace)]),
@@ -95,8 +102,14 @@ function questionOf({ q = '', namespace, runtime, capability }: Search): Questio
     ...(runtime === undefined ? [] : [facet.runtime(runtime)]),
     ...(capability === undefined ? [] : [facet.capability(capability)]),
   ];
-  // Text that no database takes can be no name of anything.
-  return facets.some((term) => term.includes('\0') || !term.isWellFormed()) ? undefined : { words, facets };
+  return { words, facets };
+}
+
+/** Words that say nothing count only where there are no others. */
+function tellingWords(text: string): string[] {
+  const words = [...new Set(wordsOf(text))];
+  const telling = words.filter((word) => !stopWords.has(word));
+  return (telling.length > 0 ? telling : words).slice(0, maxWords);
 }
 
 /** `acme/thu` looks for `thu` in the namespace `acme`. */

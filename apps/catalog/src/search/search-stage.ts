@@ -10,7 +10,7 @@ export interface Demand {
 
 /**
  * A run through the rows of one word in the order of their ranks, which is the order of the answer; every other
- * condition is looked up row by row. It ends with the page, so its cost does not grow with the rows there are.
+ * condition is looked up row by row.
  */
 export interface Stage {
   /** Names the stage in cursors. */
@@ -21,7 +21,7 @@ export interface Stage {
   readonly demands: readonly Demand[];
   /** Nothing that meets all the demands of one of these: it was in an earlier stage. */
   readonly not: readonly (readonly Demand[])[];
-  /** Rare enough to be read first and sorted then: 500 rows at most. */
+  /** Rare enough to be read first and sorted then: fewer than 500 rows. */
   readonly rare: number | undefined;
 }
 
@@ -36,49 +36,58 @@ export interface Filter {
   readonly only: readonly number[] | undefined;
 }
 
-interface Hit {
-  readonly rank: number;
-  readonly id: number;
-  readonly item: string;
+/** A row that was looked at; without an item where it does not meet every condition. */
+export interface Seen extends Place {
+  readonly item: string | null;
 }
 
-/** The next hits of a stage. */
-export async function runStage(
+type Bind = (value: SqlValue) => string;
+
+/** The next rows of a stage, so many of them as are to be looked at: fewer come only at its end. */
+export async function readRows(
   manager: EntityManager,
   stage: Stage,
   after: Place | undefined,
   filter: Filter,
-  limit: number,
-): Promise<Hit[]> {
+  rows: number,
+): Promise<Seen[]> {
   const values: SqlValue[] = [];
-  const bind = (value: SqlValue): string => `$${values.push(value)}`;
+  const bind: Bind = (value) => `$${values.push(value)}`;
   const conditions = [
-    `a.word_id = ${bind(stage.word)}`,
-    `a.rank < ${bind(stage.below)}`,
-    after === undefined
-      ? `a.rank >= ${bind(stage.from)}`
-      : `(a.rank, a.proxylet_id) > (${bind(after.rank)}, ${bind(after.id)})`,
+    `EXISTS (SELECT 1 FROM proxylet p WHERE p.id = a.id AND ${filter.reader.condition('p', bind)})`,
     ...stage.demands.map((demand) => fits(demand, bind)),
     ...stage.not.map((demands) => `NOT (${demands.map((demand) => fits(demand, bind)).join(' AND ')})`),
-    ...(filter.only === undefined ? [] : [`a.proxylet_id IN (${filter.only.map(bind).join(', ')})`]),
-    filter.reader.condition('p', bind),
   ];
-  const text = `SELECT a.rank, a.proxylet_id AS id, d.item FROM ${source(stage, bind, conditions)}
-    CROSS JOIN proxylet p CROSS JOIN search_doc d
-    WHERE p.id = a.proxylet_id AND d.proxylet_id = a.proxylet_id AND ${conditions.join(' AND ')}
-    ORDER BY a.rank, a.proxylet_id LIMIT ${bind(limit)}`;
-  return await prepared<Hit>(text)(manager, values);
+  const text = `SELECT a.rank, a.id, CASE WHEN ${conditions.join(' AND ')}
+      THEN (SELECT d.item FROM search_doc d WHERE d.proxylet_id = a.id) END AS item
+    FROM (${rowsOf(stage, after, filter, bind)} LIMIT ${bind(rows)}) a`;
+  const seen = await prepared<Seen>(text)(manager, values);
+  return seen.toSorted((a, b) => a.rank - b.rank || a.id - b.id);
 }
 
 /** A CROSS JOIN in SQLite keeps the order of tables that is written; PostgreSQL chooses by itself. */
-function source({ rare }: Stage, bind: (value: SqlValue) => string, conditions: string[]): string {
-  if (rare === undefined) return 'search_posting a';
-  conditions.push(`f.word_id = ${bind(rare)}`, 'a.proxylet_id = f.proxylet_id');
-  return 'search_posting f CROSS JOIN search_posting a';
+function rowsOf(
+  { word, from, below, rare }: Stage,
+  after: Place | undefined,
+  { only }: Filter,
+  bind: Bind,
+): string {
+  const conditions = [
+    ...(rare === undefined ? [] : [`f.word_id = ${bind(rare)}`, 'x.proxylet_id = f.proxylet_id']),
+    `x.word_id = ${bind(word)}`,
+    `x.rank < ${bind(below)}`,
+    after === undefined
+      ? `x.rank >= ${bind(from)}`
+      : `(x.rank, x.proxylet_id) > (${bind(after.rank)}, ${bind(after.id)})`,
+    ...(only === undefined ? [] : [`x.proxylet_id IN (${only.map(bind).join(', ')})`]),
+  ];
+  const tables = rare === undefined ? 'search_posting x' : 'search_posting f CROSS JOIN search_posting x';
+  return `SELECT x.rank, x.proxylet_id AS id FROM ${tables}
+    WHERE ${conditions.join(' AND ')} ORDER BY x.rank, x.proxylet_id`;
 }
 
-function fits({ words, below }: Demand, bind: (value: SqlValue) => string): string {
-  return `EXISTS (SELECT 1 FROM search_posting b WHERE b.proxylet_id = a.proxylet_id
+function fits({ words, below }: Demand, bind: Bind): string {
+  return `EXISTS (SELECT 1 FROM search_posting b WHERE b.proxylet_id = a.id
     AND b.word_id IN (${words.map(bind).join(', ')}) AND b.rank < ${bind(below)})`;
 }
 

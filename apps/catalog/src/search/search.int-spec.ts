@@ -144,7 +144,6 @@ describe.each(databases)('search, kept in %s', (kind) => {
     ['quotes and operators', `"meter" AND NOT (price OR NEAR/2) ^ *`],
     ['wildcards', '%_%_*?'],
     ['nothing but wildcards', '***'],
-    ['NUL', 'me\0ter\0'],
     ['a hundred words', 'a b '.repeat(49)],
     ['one long word', 'x'.repeat(199)],
     ['a word of every kind', 'meter مقياس 计量器 µετρητής ½ 🙂'],
@@ -158,6 +157,7 @@ describe.each(databases)('search, kept in %s', (kind) => {
 
   it.each([
     ['10 KB', `q=${'a'.repeat(10_000)}`],
+    ['NUL', 'q=me%00ter'],
     ['a cursor of another list', 'q=meter&cursor=eyJuYW1lc3BhY2UiOiJhIiwibmFtZSI6ImIifQ'],
     [
       'a cursor out of range',

@@ -1,6 +1,7 @@
 import { parseCapability, type QualifiedName } from '@proxylet/contract';
 import type { VersionFacts } from '../proxylet/version-facts.js';
 import { type Tier, tiers } from './rank.js';
+import { stopWords } from './stop-words.js';
 import { wordsOf } from './words.js';
 
 /** Goes up whenever the terms of the same proxylet change: what was indexed before is indexed again at the next start. */
@@ -54,9 +55,13 @@ export function termsOf(
   return { terms, forgiving: new Set([...named, ...keywords].filter((word) => word.length >= 3)) };
 }
 
+function proseOf(text: string): string[] {
+  return wordsOf(text).filter((word) => !stopWords.has(word));
+}
+
 /** The first words of a README that are long enough to be looked for. */
 function telling(readme: string): string[] {
-  return [...new Set(wordsOf(readme).filter((word) => word.length >= 4))].slice(0, readmeWords);
+  return [...new Set(proseOf(readme).filter((word) => word.length >= 4))].slice(0, readmeWords);
 }
 
 type Add = (term: string, tier: Tier) => void;

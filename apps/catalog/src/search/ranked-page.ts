@@ -1,0 +1,54 @@
+import type { Page } from '@proxylet/contract';
+import { encodeCursor } from '@proxylet/nest';
+import { z } from 'zod';
+import type { ProxyletItem } from '../proxylet/proxylet.schemas.js';
+import type { Place, Seen, Stage } from './search-stage.js';
+
+/** Stage, rank and proxylet that were looked at last. */
+export const rankCursor = z.strictObject({ s: z.string(), r: z.int32(), i: z.int32() });
+type RankCursor = z.output<typeof rankCursor>;
+
+/** Collects a page of hits and knows where the next one begins. */
+export class RankedPage {
+  private readonly items: ProxyletItem[] = [];
+  /** Whether there is one more hit than fits. */
+  private hasMore = false;
+
+  constructor(
+    private readonly limit: number,
+    private last: RankCursor | undefined,
+  ) {}
+
+  /** Rows still to be found: one more than fits says that there is another page. */
+  get wanted(): number {
+    return this.limit + 1 - this.items.length;
+  }
+
+  get isFull(): boolean {
+    return this.hasMore;
+  }
+
+  placeIn({ key }: Stage): Place | undefined {
+    return this.last?.s === key ? { rank: this.last.r, id: this.last.i } : undefined;
+  }
+
+  /** Rows must come in order. */
+  add({ key }: Stage, { rank, id, item }: Seen): void {
+    if (this.hasMore) return;
+    if (item !== null && this.items.length === this.limit) {
+      this.hasMore = true;
+      return;
+    }
+    if (item !== null) this.items.push(JSON.parse(item) as ProxyletItem);
+    this.last = { s: key, r: rank, i: id };
+  }
+
+  /** There is more behind, or may be. */
+  unfinished(): Page<ProxyletItem> {
+    return { items: this.items, nextCursor: encodeCursor(this.last) };
+  }
+
+  finished(): Page<ProxyletItem> {
+    return this.hasMore ? this.unfinished() : { items: this.items };
+  }
+}
