@@ -3,7 +3,8 @@ import { testBackend } from '../testing/backend.config.js';
 import type { Answer } from '../testing/catalog-under-test.js';
 import { hasPostgres, startMigrated, type TestPostgres } from '../testing/postgres.js';
 import { type RightsFixture, rightsFixture } from '../testing/rights-fixture.js';
-import { body as policyBody, engineProfile, soon } from '../testing/rights-table.js';
+import { engineProfile, soon } from '../testing/rights-kinds.js';
+import { body as policyBody } from '../testing/rights-table.js';
 
 const databases =
   testBackend() === 'embedded' && hasPostgres ? ['SQLite', 'PostgreSQL'] : ['the one of this run'];

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testBackend } from '../testing/backend.config.js';
 import type { Answer } from '../testing/catalog-under-test.js';
+import { startIssuer } from '../testing/issuer.js';
 import { hasPostgres, startMigrated, type TestPostgres } from '../testing/postgres.js';
 import { type RightsFixture, rightsFixture } from '../testing/rights-fixture.js';
-import { engineProfile, kinds, publicRead, rows } from '../testing/rights-table.js';
+import { engineProfile, kinds, soon } from '../testing/rights-kinds.js';
+import { publicRead, rows } from '../testing/rights-table.js';
+import { type ApiRoute, apiRoutes, routesWithoutRow } from '../testing/route-walk.js';
 
 /** An answer without what must differ: the name asked for and the number of the request. */
 function blank(answer: Answer, name: string): object {
@@ -33,8 +36,8 @@ describe.each(databases)('rights, kept in %s', (database) => {
   it.each(rows)('$route', async ({ call, before, expected }) => {
     const got: Record<string, number> = {};
     for (const kind of kinds) {
-      await before?.(sut.callers.admin);
-      got[kind] = (await call(sut.callers[kind], sut.digests)).status;
+      const prepared = await before?.(sut.callers.admin);
+      got[kind] = (await call(sut.callers[kind], sut.digests, prepared)).status;
     }
     expect(got).toEqual(Object.fromEntries(kinds.map((kind, index) => [kind, expected[index]])));
   });
@@ -94,24 +97,78 @@ describe.each(databases)('rights, kept in %s', (database) => {
   });
 });
 
-/** Routes a new part brings are covered here from the first day: nobody gets in without a token. */
+/** Routes a new part brings are covered here from the first day. */
 describe('every route', () => {
-  it('is closed to whoever has no token, and to a token made for something else', async () => {
-    await using sut = await rightsFixture({});
-    const { paths } = (await sut.catalog.anonymous().get('/openapi.json')).body as {
-      paths: Record<string, Record<string, { security: unknown[] }>>;
-    };
-    const open: string[] = [];
-    for (const [path, operations] of Object.entries(paths).filter(([one]) => one.startsWith('/v1/'))) {
-      for (const [method, { security }] of Object.entries(operations)) {
-        const url = `${sut.catalog.url}${path.replaceAll(/\{[^}]+\}/g, 'x')}`;
-        const answer = await fetch(url, { method: method.toUpperCase() });
-        await answer.body?.cancel();
-        if (security.length === 0) open.push(`${method} ${path}`);
-        else expect(`${method} ${path}: ${answer.status}`).toBe(`${method} ${path}: 401`);
-      }
+  let sut: RightsFixture;
+  let routes: readonly ApiRoute[];
+  beforeAll(async () => {
+    sut = await rightsFixture({});
+    routes = apiRoutes((await sut.catalog.anonymous().get('/openapi.json')).body);
+  });
+  afterAll(() => sut[Symbol.asyncDispose]());
+
+  const statusesWith = async (token: string | undefined): Promise<Record<string, number>> => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const statuses: Record<string, number> = {};
+    for (const { route, method, url } of routes.filter(({ isOpen }) => !isOpen)) {
+      const answer = await fetch(`${sut.catalog.url}${url}`, { method, headers });
+      await answer.body?.cancel();
+      statuses[route] = answer.status;
     }
-    expect(open.toSorted()).toEqual(['post /v1/tokens/exchange']);
+    return statuses;
+  };
+  const all = (status: number): Record<string, number> =>
+    Object.fromEntries(routes.filter(({ isOpen }) => !isOpen).map(({ route }) => [route, status]));
+
+  it('has a row in the table of rights', () => {
+    expect(routesWithoutRow(routes, rows)).toEqual([]);
+  });
+
+  it('is closed to whoever has no token, but for the exchange of one', async () => {
+    expect(await statusesWith(undefined)).toEqual(all(401));
+    expect(routes.filter(({ isOpen }) => isOpen).map(({ route }) => route)).toEqual([
+      'POST /v1/tokens/exchange',
+    ]);
+  });
+
+  it('is closed to a token for another service, of another issuer, made up, or revoked', async () => {
+    const subject = 'olga';
+    await using elsewhere = await startIssuer();
+    const made = await sut.callers.owner.post('/v1/tokens', {
+      label: 'revoked',
+      actions: ['read', 'publish', 'yank', 'channel'],
+      resources: ['acme/*'],
+      expiresAt: soon(),
+    });
+    await sut.callers.owner.delete(`/v1/tokens/${String(made.body.id)}`);
+    for (const token of [
+      await sut.catalog.issuer.token({ subject, audience: 'urn:proxylet:engine:local' }),
+      await elsewhere.token({ subject }),
+      'pxl_made-up',
+      String(made.body.token),
+    ]) {
+      expect(await statusesWith(token)).toEqual(all(401));
+    }
+  });
+
+  it('is closed to a token for other things: with the scopes of an engine, whoever has it', async () => {
+    const scope = 'engine:invoke engine:install engine:manage engine:admin';
+    const token = await sut.catalog.issuer.token({ subject: 'olga', roles: ['platform-admin'], scope });
+    expect(await statusesWith(token)).toEqual(all(403));
+  });
+
+  it('changes nothing for a token made to move channels in another namespace', async () => {
+    const { owner } = sut.callers;
+    await owner.put('/v1/namespaces/aside');
+    const made = await owner.post('/v1/tokens', {
+      label: 'aside',
+      actions: ['channel'],
+      resources: ['aside/*'],
+      expiresAt: soon(),
+    });
+    const statuses = await statusesWith(String(made.body.token));
+    const passed = Object.entries(statuses).filter(([, status]) => status < 400);
+    expect(passed).toEqual([]);
   });
 });
 
@@ -120,11 +177,13 @@ describe('without tokens, where the catalog admits that', () => {
     await using sut = await rightsFixture({ PROXYLET_CATALOG_ANONYMOUS_READ: 'true' });
     const { anonymous } = sut.callers;
     for (const { route, call, expected } of rows) {
-      const isRead = /^(?:GET|HEAD) \/v1\/(?:proxylets|blobs|services)/.test(route);
-      const { status } = await call(anonymous, sut.digests);
-      if (expected === publicRead && isRead) expect(`${route}: ${status}`).toBe(`${route}: 200`);
+      const isRead =
+        /^(?:GET|HEAD) \/v1\/(?:proxylets|blobs|services|changes|export of what is private)/.test(route);
+      const { status } = await call(anonymous, sut.digests, undefined);
+      if (String(expected) === String(publicRead) && isRead) expect(`${route}: ${status}`).toBe(`${route}: 200`);
       else if (isRead) expect(`${route}: ${status}`).toBe(`${route}: 404`);
-      else if (route.includes('resolve')) expect(`${route}: ${status}`).toBe(`${route}: 422`);
+      else if (route.includes('resolve') || route.includes('needs what is private'))
+        expect(`${route}: ${status}`).toBe(`${route}: 422`);
       else expect(`${route}: ${status}`).toBe(`${route}: 401`);
     }
     const wanted = { engine: engineProfile, wants: [{ proxylet: 'acme/pub' }] };

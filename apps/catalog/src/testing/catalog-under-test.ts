@@ -24,6 +24,7 @@ export interface Caller {
   /** Sends bytes as an archive. */
   send(path: string, bytes: Buffer, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** As `send`, with POST. */
+  sendPatch(path: string, bytes: Buffer, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   sendPost(path: string, bytes: Buffer, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** Publishes a sound archive. */
   publish(wishes: ArchiveWishes): Promise<Answer>;
@@ -103,6 +104,8 @@ export function callerOf(url: string, token: string | undefined): Caller {
     send,
     sendPost: async (path, bytes, headers) =>
       await with_(api.post(path), { 'content-type': 'application/gzip', ...headers }).send(bytes),
+    sendPatch: async (path, bytes, headers) =>
+      await with_(api.patch(path), { 'content-type': 'application/gzip', ...headers }).send(bytes),
     publish: (wishes) =>
       send(`/v1/proxylets/${wishes.name}/versions/${wishes.version ?? '1.0.0'}`, archiveOf(wishes)),
   };

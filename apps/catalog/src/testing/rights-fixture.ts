@@ -2,7 +2,8 @@ import { expect } from 'vitest';
 import { archiveOf } from './archives.js';
 import { type Caller, type CatalogUnderTest, startCatalog } from './catalog-under-test.js';
 import { everyScope } from './issuer.js';
-import { body, type Digests, type Kind, soon } from './rights-table.js';
+import { type Digests, type Kind, soon } from './rights-kinds.js';
+import { body } from './rights-table.js';
 
 export interface RightsFixture extends AsyncDisposable {
   readonly catalog: CatalogUnderTest;

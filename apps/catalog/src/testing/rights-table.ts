@@ -1,37 +1,7 @@
 import { archiveOf } from './archives.js';
-import type { Answer, Caller } from './catalog-under-test.js';
-
-/** Every kind of caller there is, in the order of the columns below. */
-export const kinds = [
-  'anonymous',
-  'user',
-  'foreign owner',
-  'reader',
-  'group reader',
-  'publisher',
-  'maintainer',
-  'owner',
-  'admin',
-  'engine',
-  'token within',
-  'token elsewhere',
-] as const;
-export type Kind = (typeof kinds)[number];
-
-export const soon = () => new Date(Date.now() + 3_600_000).toISOString();
-export const engineProfile = { runtimes: [{ type: 'isolate', version: '1.3.0' }] };
-
-/** Digests of what the fixture published, by name. */
-export type Digests = Readonly<Record<string, string>>;
-
-export interface Row {
-  readonly route: string;
-  readonly call: (caller: Caller, digests: Digests) => Promise<Answer>;
-  /** What an admin does before each call, so that all callers find the same. */
-  readonly before?: (admin: Caller) => Promise<Answer>;
-  /** Statuses in the order of `kinds`. */
-  readonly expected: readonly number[];
-}
+import type { Caller } from './catalog-under-test.js';
+import { engineProfile, type Row, soon } from './rights-kinds.js';
+import { furtherRows } from './rights-table-further.js';
 
 //                       anon user frgn rdr  grp  pub  mnt  own  adm  eng  tok  tok-
 export const publicRead = [401, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200];
@@ -262,4 +232,5 @@ export const rows: Row[] = [
   },
   { route: 'GET /v1/audit', call: (caller) => caller.get('/v1/audit'), expected: admins },
   { route: 'GET /v1/tokens', call: (caller) => caller.get('/v1/tokens'), expected: signedIn },
+  ...furtherRows,
 ];
