@@ -60,7 +60,8 @@ export class HotReads {
     const { answers, freshness } = this.options;
     const kept = answers.get(url);
     if (kept === undefined && makerOf(url) === undefined) return false;
-    const stamp = freshness.stamp();
+    const stamp = stampOf(freshness);
+    if (stamp === undefined) return false;
     if (typeof stamp === 'number' && kept !== undefined && isSettled(kept, stamp)) this.send(call, kept);
     else void this.look(call, kept, stamp);
     return true;
@@ -112,6 +113,15 @@ export class HotReads {
       this.options.countSent(answer.body.byteLength);
     }
     metrics.observeRequest('GET', answer.route, status, (performance.now() - startedMs) / 1000);
+  }
+}
+
+/** Undefined where the database cannot tell: the ordinary route says why. */
+function stampOf(freshness: Freshness): number | Promise<number> | undefined {
+  try {
+    return freshness.stamp();
+  } catch {
+    return undefined;
   }
 }
 
