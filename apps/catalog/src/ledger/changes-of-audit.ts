@@ -4,21 +4,19 @@ import type { AuditRow, ChangeRow } from '../database/ledger.entity.js';
 /** Actions of the audit that readers of the feed hear of, and as what. Members, tokens and such are nobody else's. */
 const kinds: Readonly<Record<string, string>> = {
   'namespace.create': 'namespace.created',
+  'namespace.transfer': 'namespace.transferred',
   'version.publish': 'version.published',
   'version.state': 'version.state',
-  'version.quarantine': 'version.state',
   'channel.move': 'channel.moved',
-  'channel.delete': 'channel.deleted',
   'proxylet.visibility': 'proxylet.visibility',
   'service.register': 'service.registered',
-  'service.state': 'service.state',
 };
 
 /** Every kind of change there is; webhooks choose among them. */
 export const changeKinds: readonly string[] = [...new Set(Object.values(kinds))];
 
 /** Members of an entry's detail that its change tells too; what a caller's token was is nobody's business. */
-const told = ['version', 'state', 'before', 'after', 'reason', 'visibility', 'sizeBytes'] as const;
+const told = ['version', 'before', 'after', 'reason', 'severity', 'sizeBytes'] as const;
 
 /** What the feed tells of an audit row; undefined where it tells nothing. */
 export function changeOf(row: AuditRow): Omit<ChangeRow, 'seq'> | undefined {

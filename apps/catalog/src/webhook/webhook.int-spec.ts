@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Caller, type CatalogUnderTest, startCatalog } from '../testing/catalog-under-test.js';
+import { everyScope } from '../testing/issuer.js';
 import { hasPostgres, startPostgres, type TestPostgres } from '../testing/postgres.js';
 import { startReceiver, type TestReceiver } from '../testing/receiver.js';
 
@@ -169,4 +170,30 @@ if (hasPostgres) {
   });
   afterAll(() => postgres[Symbol.asyncDispose]());
   webhookSuite('PostgreSQL', () => ({ PROXYLET_CATALOG_DATABASE_URL: postgres.url }));
+
+  it('are sent by one catalog of two on a database, and by the other when that one is gone', async () => {
+    await using database = await startPostgres();
+    await using receiver = await startReceiver();
+    const settings = {
+      PROXYLET_CATALOG_DATABASE_URL: database.url,
+      PROXYLET_CATALOG_WEBHOOK_ALLOW: JSON.stringify([receiver.host]),
+    };
+    const first = await startCatalog(settings);
+    await using second = await startCatalog(settings);
+    const admin = { subject: 'x', roles: ['platform-admin'], scope: `${everyScope} catalog:admin` };
+    const [atFirst, atSecond] = [await first.as(admin), await second.as(admin)];
+    await atFirst.put('/v1/namespaces/acme');
+    await atFirst.post('/v1/namespaces/acme/webhooks', { url: `${receiver.url}/one` });
+    const publish = async (caller: Caller, name: string): Promise<void> => {
+      for (let index = 0; index < 6; index += 1)
+        await caller.publish({ name: `acme/${name}`, version: `1.${index}.0` });
+    };
+    await Promise.all([publish(atFirst, 'a'), publish(atSecond, 'b')]);
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(12), within);
+    await first[Symbol.asyncDispose]();
+    await publish(atSecond, 'c');
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(18), within);
+    const ids = receiver.received.map(({ headers }) => headers['webhook-id']);
+    expect(new Set(ids).size).toBe(18);
+  });
 }
