@@ -7,6 +7,11 @@ import { startReceiver, type TestReceiver } from '../testing/receiver.js';
 
 const within = { timeout: 15_000, interval: 50 };
 
+async function publishSix(caller: Caller, name: string): Promise<void> {
+  for (let index = 0; index < 6; index += 1)
+    await caller.publish({ name: `acme/${name}`, version: `1.${index}.0` });
+}
+
 function webhookSuite(kind: string, environment: () => Readonly<Record<string, string>>): void {
   describe(`webhooks on ${kind}`, () => {
     let receiver: TestReceiver;
@@ -184,14 +189,10 @@ if (hasPostgres) {
     const [atFirst, atSecond] = [await first.as(admin), await second.as(admin)];
     await atFirst.put('/v1/namespaces/acme');
     await atFirst.post('/v1/namespaces/acme/webhooks', { url: `${receiver.url}/one` });
-    const publish = async (caller: Caller, name: string): Promise<void> => {
-      for (let index = 0; index < 6; index += 1)
-        await caller.publish({ name: `acme/${name}`, version: `1.${index}.0` });
-    };
-    await Promise.all([publish(atFirst, 'a'), publish(atSecond, 'b')]);
+    await Promise.all([publishSix(atFirst, 'a'), publishSix(atSecond, 'b')]);
     await vi.waitFor(() => expect(receiver.received).toHaveLength(12), within);
     await first[Symbol.asyncDispose]();
-    await publish(atSecond, 'c');
+    await publishSix(atSecond, 'c');
     await vi.waitFor(() => expect(receiver.received).toHaveLength(18), within);
     const ids = receiver.received.map(({ headers }) => headers['webhook-id']);
     expect(new Set(ids).size).toBe(18);
