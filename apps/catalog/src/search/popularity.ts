@@ -9,7 +9,7 @@ import * as sql from './popularity-sql.js';
 const flushEveryMs = 2000;
 /** A caller counts once an hour for an archive, so that fetching it over and over makes nothing popular. */
 const forgetAfterMs = 60 * 60 * 1000;
-const maxRemembered = 100_000;
+const maxRemembered = 20_000;
 const maxWaiting = 20_000;
 /** Versions before the last at a start whose dependencies are counted again, for what a death left out. */
 const lookBackVersions = 1000;

@@ -11,7 +11,7 @@ import { hashOf, indexedTypos, variantsOf } from './words.js';
 
 /**
  * Brings the index in step with a proxylet: part of every transaction that changes what is shown of it, so that
- * search knows of a version the moment its publisher does. Costs one look-up where nothing changed that counts.
+ * search knows of a version the moment its publisher does. Costs two look-ups where no word changed.
  */
 export async function indexProxylet(manager: EntityManager, proxyletId: number): Promise<void> {
   const [shown] = await sql.findShown(manager, [proxyletId]);
@@ -25,11 +25,11 @@ export async function indexProxylet(manager: EntityManager, proxyletId: number):
     isSunken: shown.state === 'yanked' || shown.state === 'quarantined',
   });
   const indexed = termsOf(shown, facts, shown.readme);
-  const digest = digestOf(item, indexed);
+  const digest = digestOf(indexed);
   const [before] = await sql.findDoc(manager, [proxyletId]);
-  const isSame = before?.digest === digest && before.format === indexFormat;
-  if (isSame && before.standing === standing) return;
-  await writePostings(manager, proxyletId, indexed, standing);
+  const isPlaced = before?.digest === digest && before.standing === standing && before.format === indexFormat;
+  if (isPlaced && before.item === item) return;
+  if (!isPlaced) await writePostings(manager, proxyletId, indexed, standing);
   await sql.putDoc(manager, [
     proxyletId,
     indexFormat,
@@ -40,13 +40,6 @@ export async function indexProxylet(manager: EntityManager, proxyletId: number):
     isPopular(popularity) ? 1 : 0,
     item,
   ]);
-}
-
-/** Indexes what is not, or in an older form: after an upgrade, or tables filled by other means than publishing. */
-export async function indexSome(manager: EntityManager, most: number): Promise<number> {
-  const rows = await sql.findUnindexed(manager, [indexFormat, most]);
-  for (const { id } of rows) await indexProxylet(manager, id);
-  return rows.length;
 }
 
 /** An item of a search's answer, as the index keeps it. */
@@ -64,9 +57,10 @@ function itemOf(shown: sql.Shown): ProxyletItem {
   };
 }
 
-function digestOf(item: string, { terms }: Indexed): string {
-  const hash = createHash('sha256').update(item);
-  for (const [term, tier] of terms) hash.update(`\n${term} ${tier}`);
+/** Of the terms: most versions change none. */
+function digestOf({ terms }: Indexed): string {
+  const hash = createHash('sha256');
+  for (const [term, tier] of terms) hash.update(`${term} ${tier}\n`);
   return hash.digest('base64url');
 }
 

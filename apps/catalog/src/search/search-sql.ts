@@ -6,9 +6,10 @@ export interface DocHead {
   readonly digest: string;
   readonly standing: number;
   readonly format: number;
+  readonly item: string;
 }
 export const findDoc = statement<DocHead>(
-  'SELECT digest, standing, format FROM search_doc WHERE proxylet_id = $1',
+  'SELECT digest, standing, format, item FROM search_doc WHERE proxylet_id = $1',
 );
 export const putDoc = statement(
   `INSERT INTO search_doc (proxylet_id, format, digest, standing, skeleton, name, is_popular, item)
@@ -80,8 +81,8 @@ export const setStanding = statement(
 );
 
 /** Proxylets that are not indexed in this form. */
-export const findUnindexed = statement<{ id: number }>(
-  `SELECT p.id FROM proxylet p WHERE p.shown_version_id IS NOT NULL
+export const findUnindexed = statement<{ id: number; namespace: string; name: string }>(
+  `SELECT p.id, p.namespace, p.name FROM proxylet p WHERE p.shown_version_id IS NOT NULL
    AND NOT EXISTS (SELECT 1 FROM search_doc d WHERE d.proxylet_id = p.id AND d.format = $1)
    ORDER BY p.id LIMIT $2`,
 );
