@@ -5,9 +5,8 @@ const oneBackendOnly = [
   'apps/catalog/src/start.int-spec.ts',
   'apps/catalog/src/publish/{bad-input,store-fault}.int-spec.ts',
   'apps/catalog/src/blob/blob-store.int-spec.ts',
-  'apps/catalog/src/database/database.int-spec.ts',
-  'apps/catalog/src/ledger/audit.int-spec.ts',
-  'apps/catalog/src/operate/*.int-spec.ts',
+  'apps/catalog/src/rights/{rights-migration,secrets-in-logs}.int-spec.ts',
+  'apps/catalog/src/{bundle,database,ledger,mirror,operate,webhook}/*.int-spec.ts',
 ];
 
 /**
