@@ -20,9 +20,10 @@ interface ArchiveRow {
   readonly storage_key: BlobKey | null;
 }
 const pageRows = 500;
+// A mirror knows of archives that nobody has asked for yet: their bytes are upstream.
 const archivesAfter = statement<ArchiveRow>(
   `SELECT b.digest, b.size_bytes, b.storage_key FROM blob b
-   WHERE b.digest > $1 AND EXISTS (SELECT 1 FROM version v WHERE v.digest = b.digest)
+   WHERE b.digest > $1 AND COALESCE(b.storage_key, '') NOT LIKE '%.upstream' AND EXISTS (SELECT 1 FROM version v WHERE v.digest = b.digest)
    ORDER BY b.digest LIMIT ${pageRows}`,
 );
 const versionsOf = statement<{ name: string }>(
