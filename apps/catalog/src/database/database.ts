@@ -143,6 +143,14 @@ export class Database {
     return this.told(written);
   }
 
+  /**
+   * Says that a `write` will come soon, so that others that are ready wait for it, 2 ms at most, and share its commit.
+   * To be disposed of when it is done.
+   */
+  announceWrite(): Disposable {
+    return this.groups.announce();
+  }
+
   /** PostgreSQL only: calls `onMessage` whenever a channel is told something. */
   async listen(channel: string, onMessage: () => void): Promise<Notifications> {
     return await listenOn(this.writer, channel, onMessage);

@@ -16,6 +16,8 @@ interface Waiting extends GroupedWork {
 }
 
 const maxGroup = 64;
+/** How long a work waits for others that are announced, ms. */
+const gatherMs = 2;
 
 /**
  * Gathers works that wait at the same time into one transaction: a commit costs a write to the disk, whether it is of
@@ -24,6 +26,9 @@ const maxGroup = 64;
 export class GroupCommit {
   private readonly waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
+  /** Works that were announced and are not done yet, those that wait among them. */
+  private announced = 0;
+  private complete = Promise.withResolvers<void>();
 
   /** @param write runs the works one after the other and commits; rejects where nothing was committed */
   constructor(private readonly write: (works: Iterable<GroupedWork>) => Promise<void>) {}
@@ -43,8 +48,19 @@ export class GroupCommit {
       reject,
     };
     this.waiting.push(waiting);
+    if (this.waiting.length >= this.announced) this.complete.resolve();
     this.running ??= this.runAll();
     return await promise;
+  }
+
+  /** Says that a work will come soon: those that come before wait for it a little. To be disposed of when it is done. */
+  announce(): Disposable {
+    this.announced += 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.announced -= 1;
+      },
+    };
   }
 
   /** Resolves when nothing is under way. */
@@ -55,8 +71,19 @@ export class GroupCommit {
   private async runAll(): Promise<void> {
     // Whatever else is ready in this turn of the event loop comes along.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.waiting.length > 0) await this.runGroup();
+    while (this.waiting.length > 0) {
+      await this.gather();
+      await this.runGroup();
+    }
     this.running = undefined;
+  }
+
+  private async gather(): Promise<void> {
+    if (this.waiting.length >= this.announced) return;
+    this.complete = Promise.withResolvers();
+    const late = setTimeout(this.complete.resolve, gatherMs);
+    await this.complete.promise;
+    clearTimeout(late);
   }
 
   private async runGroup(): Promise<void> {

@@ -73,6 +73,7 @@ export class Publisher {
     const deadlineMs = startedMs + putToCommitMs;
     let unused: readonly BlobKey[] = members.map(({ key }) => key);
     using _held = this.underWay.hold(unused);
+    using _announced = this.database.announceWrite();
     let isWriting = false;
     try {
       for (const { key, checked } of members) await this.blobs.put(key, checked.source);
