@@ -6,7 +6,7 @@ import type { SqlValue } from '../database/sql.js';
 import type { ProxyletItem } from '../proxylet/proxylet.schemas.js';
 import { SearchEffort } from './effort.js';
 import { findWords } from './search-sql.js';
-import { type Filter, prepared } from './search-stage.js';
+import { type Filter, isThere, prepared } from './search-stage.js';
 
 export interface List {
   /** Terms of the index. */
@@ -89,7 +89,7 @@ async function readRows(
 }
 
 function hasFacet(word: string): string {
-  return `EXISTS (SELECT 1 FROM search_posting b WHERE b.proxylet_id = p.id AND b.word_id = ${word})`;
+  return isThere(`search_posting b WHERE b.proxylet_id = p.id AND b.word_id = ${word}`);
 }
 
 /** One of the words that few proxylets have, if there is any. */

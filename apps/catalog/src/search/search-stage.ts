@@ -54,7 +54,7 @@ export async function readRows(
   const values: SqlValue[] = [];
   const bind: Bind = (value) => `$${values.push(value)}`;
   const conditions = [
-    `EXISTS (SELECT 1 FROM proxylet p WHERE p.id = a.id AND ${filter.reader.condition('p', bind)})`,
+    isThere(`proxylet p WHERE p.id = a.id AND ${filter.reader.condition('p', bind)}`),
     ...stage.demands.map((demand) => fits(demand, bind)),
     ...stage.not.map((demands) => `NOT (${demands.map((demand) => fits(demand, bind)).join(' AND ')})`),
   ];
@@ -87,8 +87,13 @@ function rowsOf(
 }
 
 function fits({ words, below }: Demand, bind: Bind): string {
-  return `EXISTS (SELECT 1 FROM search_posting b WHERE b.proxylet_id = a.id
-    AND b.word_id IN (${words.map(bind).join(', ')}) AND b.rank < ${bind(below)})`;
+  return isThere(`search_posting b WHERE b.proxylet_id = a.id
+    AND b.word_id IN (${words.map(bind).join(', ')}) AND b.rank < ${bind(below)}`);
+}
+
+/** As EXISTS, for which PostgreSQL would read the whole table where many rows ask. */
+export function isThere(from: string): string {
+  return `(SELECT 1 FROM ${from} LIMIT 1) IS NOT NULL`;
 }
 
 /** Few texts come about: they differ by the number of words and by what the caller may read. */

@@ -46,7 +46,7 @@ export function termsOf(
   for (const word of [...wordsOf(namespace), namespace.replaceAll('-', ''), ...capabilities.flatMap(wordsOf)])
     add(word, tiers.token);
   for (const word of keywords) addStarts(word, keywordStartMin, tokenStartMax, add);
-  for (const word of wordsOf(facts.description ?? '').slice(0, descriptionWords))
+  for (const word of proseOf(facts.description ?? '').slice(0, descriptionWords))
     add(word, tiers.description);
   for (const word of telling((readme ?? '').slice(0, readmeLength))) add(word, tiers.readme);
   add(facet.namespace(namespace), tiers.facet);
