@@ -5,12 +5,10 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasS3, makeBucket } from '../testing/bucket.js';
 import { artifactKey, type BlobArea, type BlobInfo, type BlobKey, type BlobStore } from './blob-store.js';
 import { FolderBlobStore } from './folder-blob-store.js';
 import { S3BlobStore } from './s3-blob-store.js';
-
-// oxlint-disable-next-line node/no-process-env -- the endpoint of a test server is no setting of the product
-const { PROXYLET_TEST_S3_ENDPOINT: endpoint, CI } = process.env;
 
 let folder: string;
 beforeAll(async () => {
@@ -110,25 +108,16 @@ async function listOf(store: BlobStore, area: BlobArea): Promise<BlobInfo[]> {
 
 blobStoreSuite('a folder', () => new FolderBlobStore(join(folder, 'store')));
 
-if (endpoint !== undefined && endpoint !== '') {
-  const options = {
-    endpoint,
-    bucket: `test-${randomBytes(4).toString('hex')}`,
-    region: 'us-east-1',
-    accessKey: 'proxylet',
-    secretKey: 'proxylet-secret',
-  };
-  blobStoreSuite('a bucket', () => new S3BlobStore(options));
+if (hasS3) {
+  const bucket = makeBucket();
+  afterAll(() => bucket[Symbol.asyncDispose]());
+  blobStoreSuite('a bucket', () => new S3BlobStore(bucket));
 
   it('says storage-unavailable where the object store refuses its keys', async () => {
-    const store = new S3BlobStore({ ...options, secretKey: 'wrong' });
+    const store = new S3BlobStore({ ...bucket, secretKey: 'wrong' });
     await expect(store.probe()).rejects.toMatchObject({ code: 'storage-unavailable' });
     const { file, key } = await fileWith(randomBytes(10));
     await expect(store.put(key, file)).rejects.toMatchObject({ code: 'storage-unavailable' });
-  });
-} else {
-  it('has an S3 server to test against where it must', () => {
-    expect(CI, 'PROXYLET_TEST_S3_ENDPOINT is not set: start one with scripts/rgw.mjs').not.toBe('true');
   });
 }
 
