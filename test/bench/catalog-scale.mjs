@@ -1,12 +1,14 @@
 /**
- * `node test/bench/catalog-scale.mjs [--small 1000] [--large 100000] [--rounds 5] [--requests 300] [--postgres] [--json]`
+ * `node test/bench/catalog-scale.mjs [--small 1000] [--large 100000] [--rounds 5] [--requests 300] [--postgres] [--keep folder] [--json]`
  *
  * Whether reads of a large catalog take as long as those of a small one: fills two databases, ten versions to a
  * proxylet, starts a catalog on each, and asks both the same kinds of questions in turn.
+ * What was filled into SQLite stays in the folder that `--keep` names, and is used again.
  */
-import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cpuTimeMs, OwnServer, releaseTestServers, startTestCatalogs } from '@proxylet/testing';
 import { median } from './latencies.mjs';
@@ -17,16 +19,17 @@ import { questionsOf } from './scale/questions.mjs';
 const goal = 2;
 const toStderr = (line) => process.stderr.write(`${line}\n`);
 
-export async function benchCatalogScale({ small, large, rounds, requests, postgres, say }) {
+export async function benchCatalogScale({ small, large, rounds, requests, postgres, keep, say }) {
   await using stack = new AsyncDisposableStack();
   const server = postgres ? stack.use(await OwnServer.start('postgres')) : undefined;
   const targets = [];
-  for (const proxylets of [small, large]) targets.push(await startFilled({ proxylets, server, stack, say }));
+  for (const proxylets of [small, large])
+    targets.push(await startFilled({ proxylets, server, keep, stack, say }));
   const samples = new Map(targets.map(({ name }) => [name, new Map()]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const target of targets.toSorted(() => (round % 2) - 0.5)) {
-      for (const [kind, makeQuestion] of target.kinds) {
-        const questions = Array.from({ length: requests }, makeQuestion);
+    for (const kind of targets[0].kinds.keys()) {
+      for (const target of round % 2 === 0 ? targets : targets.toReversed()) {
+        const questions = Array.from({ length: requests }, target.kinds.get(kind));
         const before = cpuTimeMs(target.pid);
         const latencies = await askAll(target, questions);
         const cpuMs = (cpuTimeMs(target.pid) - before) / requests;
@@ -39,15 +42,22 @@ export async function benchCatalogScale({ small, large, rounds, requests, postgr
   return report(samples, { small, large, rounds, requests, database: postgres ? 'PostgreSQL' : 'SQLite' });
 }
 
-async function startFilled({ proxylets, server, stack, say }) {
-  const stateDir = await mkdtemp(join(tmpdir(), 'catalog-scale-'));
-  stack.defer(() => rm(stateDir, { recursive: true, force: true }));
+async function startFilled({ proxylets, server, keep, stack, say }) {
+  const isKept = keep !== undefined && server === undefined;
+  const stateDir = isKept
+    ? join(resolve(keep), `sqlite-${proxylets}`)
+    : await mkdtemp(join(tmpdir(), 'catalog-scale-'));
+  if (!isKept) stack.defer(() => rm(stateDir, { recursive: true, force: true }));
   const folder = join(stateDir, 'catalog');
-  await mkdir(folder);
+  await mkdir(folder, { recursive: true });
   const url = server === undefined ? undefined : await newDatabase(server, `scale_${proxylets}`);
-  const startedMs = performance.now();
-  await fill({ url, folder, proxylets, say });
-  say(`${proxylets} proxylets filled in ${Math.round((performance.now() - startedMs) / 1000)} s`);
+  const marker = join(stateDir, 'filled');
+  if (url !== undefined || !existsSync(marker)) {
+    const startedMs = performance.now();
+    await fill({ url, folder, proxylets, say });
+    await writeFile(marker, '');
+    say(`${proxylets} proxylets filled in ${Math.round((performance.now() - startedMs) / 1000)} s`);
+  }
   const settings = {
     PROXYLET_STATE_DIR: stateDir,
     ...(url === undefined ? {} : { PROXYLET_CATALOG_DATABASE_URL: url }),
@@ -116,12 +126,13 @@ if (import.meta.main) {
       rounds: { type: 'string', default: '5' },
       requests: { type: 'string', default: '300' },
       postgres: { type: 'boolean', default: false },
+      keep: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
-  const { postgres, json, ...numbers } = values;
+  const { postgres, keep, json, ...numbers } = values;
   const counts = Object.fromEntries(Object.entries(numbers).map(([name, text]) => [name, Number(text)]));
-  const result = await benchCatalogScale({ ...counts, postgres, say: toStderr });
+  const result = await benchCatalogScale({ ...counts, postgres, keep, say: toStderr });
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : tableOf(result));
   await releaseTestServers();
 }
