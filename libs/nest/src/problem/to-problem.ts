@@ -24,7 +24,14 @@ export function toProblem(error: unknown): Problem {
   const known = byStatus[statusOf(error)];
   if (known === undefined) return new Problem('internal', 'Something broke on our side.', { cause: error });
   const [code, sentence] = known;
-  return new Problem(code, sentence, { cause: error });
+  return new Problem(code, sentence, { cause: new Error(kindOf(error)) });
+}
+
+/** For the log: their messages quote the address or the body, and what was sent may be a secret at the wrong place. */
+function kindOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (typeof code === 'string') return code;
+  return error instanceof Error ? error.name : 'unknown';
 }
 
 function statusOf(error: unknown): number {

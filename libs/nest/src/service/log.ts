@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
-import { type DestinationStream, destination, type Logger, pino, stdSerializers } from 'pino';
+import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { serializeError } from './log-error.js';
 
 /** Structured log of a service: JSON lines, one per event. */
 export type Log = Logger;
@@ -22,7 +23,13 @@ export function createLog({ name, level, destination: to }: LogOptions): Log {
   // Synchronous, so that the last line before an exit is not lost.
   const sink = to ?? destination({ dest: 2, sync: true });
   return pino(
-    { name, level, redact, base: { name, pid: process.pid }, serializers: { err: stdSerializers.err } },
+    {
+      name,
+      level,
+      redact,
+      base: { name, pid: process.pid },
+      serializers: { err: (error: unknown) => serializeError(error) },
+    },
     sink,
   );
 }
