@@ -1,5 +1,5 @@
 import { firstBit, intersection } from './resolve-bits.js';
-import type { Edge, Variable } from './resolve-nogood.js';
+import type { Constraint, Edge, Variable } from './resolve-nogood.js';
 
 /** Links of a chain that are shown; of a longer one the first two and the last ones are. */
 const linksMax = 6;
@@ -10,7 +10,7 @@ export interface Demand {
   /** The chain of wants from the caller on, in words. */
   readonly by: string;
   readonly depth: number;
-  /** Of the last link among the versions of its name: 1 for the highest, 0 for a want. */
+  /** Of a link among the versions of its name, 1 for the highest; of a want among the wants. */
   readonly rank: number;
   /** The want of the request where the chain begins. */
   readonly pointer: string;
@@ -30,7 +30,10 @@ export class Chains {
   private readonly parents = new Map<Variable, Edge>();
   private readonly found = new Map<Edge, Chain>();
 
-  constructor(edges: readonly Edge[]) {
+  constructor(
+    edges: readonly Edge[],
+    private readonly wants: readonly Constraint[],
+  ) {
     const bySource = new Map<Variable | undefined, Edge[]>();
     for (const edge of edges) {
       const source = 'variable' in edge.source ? edge.source.variable : undefined;
@@ -71,7 +74,10 @@ export class Chains {
   }
 
   private extended({ links, pointer }: Chain, { source }: Edge): Chain {
-    if (!('variable' in source)) return { links: [source.by], rank: 0, pointer: source.pointer ?? '/wants' };
+    if (!('variable' in source)) {
+      const rank = this.wants.indexOf(source);
+      return { links: [source.by], rank, pointer: source.pointer ?? '/wants' };
+    }
     const { shelf } = source.variable;
     const reached = this.parents.get(source.variable)?.admitted;
     const both = reached === undefined ? -1 : firstBit(intersection(reached, source.versions));

@@ -1,7 +1,7 @@
 import { Problem } from './problem.js';
 
 /** Units of work one resolution may take; a unit is a few nanoseconds, whatever the machine is busy with. */
-const maxWork = 40_000_000;
+const maxWork = 50_000_000;
 /** 32-bit words a resolution may hold in learned facts and in its trail: about 16 MB. */
 const maxWords = 4_000_000;
 /** Names, and versions of them all, that one resolution may look at: most of them come out of a database. */

@@ -1,16 +1,20 @@
 import { type Bits, fullBits, intersection, isDisjoint, isEmpty, union } from './resolve-bits.js';
 import { Chains, type Demand } from './resolve-chains.js';
 import type { Fitness } from './resolve-fitness.js';
-import type { Edge, Nogood, Variable } from './resolve-nogood.js';
+import type { Constraint, Edge, Nogood, Variable } from './resolve-nogood.js';
 import { against, type Explained, missing } from './resolve-words.js';
 
 /**
  * Says where the facts of a contradiction meet: names that lack what is asked of them, and names of which different
  * versions are asked. Each name comes once; those nearest to the wants come first.
  */
-export function explain(facts: readonly Nogood[], fitness: Fitness): readonly Explained[] {
+export function explain(
+  facts: readonly Nogood[],
+  wants: readonly Constraint[],
+  fitness: Fitness,
+): readonly Explained[] {
   const edges = facts.flatMap(({ edge }) => edge ?? []);
-  const chains = new Chains(edges);
+  const chains = new Chains(edges, wants);
   const demands = edges
     .map((edge) => chains.demand(edge))
     .toSorted(
@@ -28,7 +32,9 @@ export function explain(facts: readonly Nogood[], fitness: Fitness): readonly Ex
   }
   const groups = [...byTarget.values()];
   const found = groups.flatMap((group) => obstacleIn(group, fitness) ?? []);
-  return found.length > 0 ? found : groups.flatMap((group) => entangled(group, fitness) ?? []);
+  const all = found.length > 0 ? found : groups.flatMap((group) => entangled(group, fitness) ?? []);
+  if (all.length === 0) throw new Error('facts that do not contradict');
+  return all;
 }
 
 function obstacleIn(group: readonly Demand[], fitness: Fitness): Explained | undefined {

@@ -1,4 +1,4 @@
-import { type Bits, fullBits, intersection, isEmpty, isSubset, without } from './resolve-bits.js';
+import { type Bits, fullBits, intersection, isDisjoint, isEmpty, isSubset, without } from './resolve-bits.js';
 import type { Ask, Shelf } from './resolve-shelf.js';
 
 /** One want of a resolution, and who asks in words (`you`, `service demo/smart-grid 1.0.0`). */
@@ -13,10 +13,11 @@ export type Constraint = Ask & {
 export class Variable {
   readonly full: Bits;
   domain: Bits;
-  readonly nogoods: Nogood[] = [];
+  /** Nogoods with a term on this name: something follows only when that term has become true. */
+  watches: { readonly set: Bits; readonly nogood: Nogood }[] = [];
   /** What each version looked at so far needs. */
-  readonly needs = new Map<number, readonly Nogood[]>();
-  /** The same by target. */
+  readonly needs = new Map<number, Needs>();
+  /** The nogoods of these by target. */
   readonly stated = new Map<string, Nogood[]>();
   /** Place of the newest change of `domain` on the solver's trail; -1 for none. */
   newest = -1;
@@ -27,6 +28,18 @@ export class Variable {
     this.full = fullBits(shelf.size);
     this.domain = this.full;
   }
+
+  /** Lets go of nogoods that are met for good. Only where no domain will grow again: at the root. */
+  forgetMet(): void {
+    this.watches = this.watches.filter(({ nogood }) =>
+      nogood.terms.every(({ variable, set }) => !isDisjoint(variable.domain, set)),
+    );
+  }
+}
+
+export interface Needs {
+  readonly targets: readonly Variable[];
+  readonly nogoods: readonly Nogood[];
 }
 
 /** "The version of the name is in the set." */
@@ -37,7 +50,8 @@ export interface Term {
 
 /** Terms that cannot all be true: what a want or a dependency says, or what was learned from others. */
 export interface Nogood {
-  readonly terms: readonly Term[];
+  /** In any order; the solver changes it. */
+  readonly terms: Term[];
   /** Set where it is no conclusion but a fact. */
   readonly edge?: Edge | undefined;
   readonly from: readonly Nogood[];
@@ -79,6 +93,6 @@ export function needNogood(
 }
 
 /** A term that is always true says nothing. */
-function termsOf(terms: readonly Term[]): readonly Term[] {
+function termsOf(terms: readonly Term[]): Term[] {
   return terms.filter(({ variable, set }) => !isSubset(variable.full, set));
 }

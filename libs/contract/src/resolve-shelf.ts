@@ -14,6 +14,11 @@ import { parseCost, parseRange } from './resolve-range.js';
 import { type Candidate, type Release, releasesOf } from './resolve-versions.js';
 import { latestOf } from './version.js';
 
+/** Units of effort for taking a version apart; a long one has a pre-release or build to be read. */
+function readCost(version: string): number {
+  return version.length > 20 ? 30 * version.length : 60;
+}
+
 /** What is asked of a name: a range, or the version that a channel leads to. */
 export type Ask =
   | { readonly range: string; readonly channel?: undefined }
@@ -53,7 +58,7 @@ export class Shelf {
   ) {
     const { effort, wanted } = options;
     effort.look(stock.versions.length);
-    effort.spend(100 + 30 * stock.versions.length);
+    effort.spend(stock.versions.reduce((cost, { version }) => cost + readCost(version), 100));
     this.releases = releasesOf(stock.versions);
     [this.open, this.yanked, this.installed] = [this.none(), this.none(), this.none()];
     const pinned = wanted.filter((range) => parseRange(range).isPin).map((range) => this.matching({ range }));

@@ -1,39 +1,17 @@
-import {
-  addBit,
-  type Bits,
-  hasBit,
-  intersection,
-  isDisjoint,
-  isSubset,
-  union,
-  without,
-} from './resolve-bits.js';
+import { addBit, type Bits, hasBit, isDisjoint, isSubset, without } from './resolve-bits.js';
 import type { Effort } from './resolve-effort.js';
+import { learn } from './resolve-learning.js';
 import {
   type Constraint,
   needNogood,
+  type Needs,
   type Nogood,
-  type Term,
   Variable,
   wantNogood,
 } from './resolve-nogood.js';
 import type { Shelf } from './resolve-shelf.js';
+import { Trail, wordsPerTerm } from './resolve-trail.js';
 import type { Candidate } from './resolve-versions.js';
-
-/** One change of a domain. Without a reason it is a decision, the first entry of its level. */
-interface Entry {
-  readonly variable: Variable;
-  readonly before: Bits;
-  readonly previous: number;
-  readonly level: number;
-  readonly reason: Nogood | undefined;
-}
-
-/** A term of a conflict, with the place on the trail where it became true. */
-interface PlacedTerm {
-  readonly set: Bits;
-  readonly at: number;
-}
 
 export interface SolverOptions {
   readonly wants: readonly Constraint[];
@@ -58,7 +36,7 @@ export type Outcome =
  */
 export class Solver {
   private readonly variables = new Map<string, Variable>();
-  private readonly trail: Entry[] = [];
+  private readonly trail: Trail;
   /** `order[n]` is decided at level `n + 1`. */
   private readonly order: Variable[] = [];
   /** Length of `order` before each decision. */
@@ -66,7 +44,9 @@ export class Solver {
   private readonly queue: Variable[] = [];
   private conflict: Nogood | undefined;
 
-  constructor(private readonly options: SolverOptions) {}
+  constructor(private readonly options: SolverOptions) {
+    this.trail = new Trail(options.effort);
+  }
 
   /** Yields names to be loaded before it goes on, or none where it has worked long enough to let others work. */
   *run(): Generator<readonly string[], Outcome, undefined> {
@@ -81,18 +61,20 @@ export class Solver {
       if (this.options.effort.isSliceOver()) yield [];
       const conflict = this.propagate();
       if (conflict !== undefined) {
-        const facts = this.learn(conflict);
-        if (facts !== undefined) return { facts };
+        this.options.effort.deadEnds += 1;
+        const lesson = learn(conflict, this.trail, this.options.effort);
+        if ('facts' in lesson) return lesson;
+        this.backTo(lesson.back);
+        if (lesson.learned !== conflict) this.attach(lesson.learned);
+        this.evaluate(lesson.learned);
         continue;
       }
       const next = this.order[this.level];
       if (next === undefined) return { chosen: this.chosen() };
       const choice = next.shelf.pick(next.domain);
-      const needs = Object.keys(next.shelf.release(choice)?.candidate.dependencies ?? {});
-      const followed = needs.filter((name) => !this.options.waived.has(name));
-      yield* this.load(followed);
-      this.examine(next, choice, followed);
-      if (this.conflict === undefined && this.queue.length === 0) this.decide(next, choice, followed);
+      const needs = next.needs.get(choice) ?? (yield* this.needsOf(next, choice));
+      for (const nogood of needs.nogoods) this.evaluate(nogood);
+      if (this.conflict === undefined && this.queue.length === 0) this.decide(next, choice, needs);
     }
   }
 
@@ -121,16 +103,19 @@ export class Solver {
     this.order.push(variable);
   }
 
-  /** Adds what a version needs, once, and looks whether that alone speaks against it. */
-  private examine(variable: Variable, choice: number, names: readonly string[]): void {
-    let needs = variable.needs.get(choice);
-    if (needs === undefined) {
-      needs = names.flatMap(
+  /** What a version needs, looked up once. */
+  private *needsOf(variable: Variable, choice: number): Generator<readonly string[], Needs, undefined> {
+    const all = Object.keys(variable.shelf.release(choice)?.candidate.dependencies ?? {});
+    const names = all.filter((name) => !this.options.waived.has(name));
+    yield* this.load(names);
+    const needs: Needs = {
+      targets: names.map((name) => this.variable(name)),
+      nogoods: names.flatMap(
         (name) => this.stated(variable, choice, name) ?? this.need(variable, choice, name) ?? [],
-      );
-      variable.needs.set(choice, needs);
-    }
-    for (const nogood of needs) this.evaluate(nogood);
+      ),
+    };
+    variable.needs.set(choice, needs);
+    return needs;
   }
 
   /** What another version, looked at before, has said for this one as well. */
@@ -153,6 +138,7 @@ export class Solver {
       for (; rangeOn(variable, bit, name) === range; bit += step) addBit(versions, bit);
       this.options.effort.spend(20 * Math.abs(bit - choice));
     }
+    this.options.effort.spend(1000);
     const nogood = needNogood(variable, versions, target, range);
     if (nogood === undefined) return undefined;
     this.attach(nogood);
@@ -169,31 +155,22 @@ export class Solver {
 
   private attach(nogood: Nogood): void {
     for (const { variable, set } of nogood.terms) {
-      variable.nogoods.push(nogood);
-      this.options.effort.hold(set.length + 16);
+      variable.watches.push({ set, nogood });
+      this.options.effort.hold(set.length + wordsPerTerm);
     }
   }
 
-  private decide(variable: Variable, choice: number, needs: readonly string[]): void {
+  private decide(variable: Variable, choice: number, { targets }: Needs): void {
+    this.options.effort.spend(200);
     this.lengths.push(this.order.length);
     const only = variable.shelf.none();
     addBit(only, choice);
     this.assign(variable, only, undefined);
-    for (const name of needs) this.enqueueForDecision(this.variable(name));
+    for (const target of targets) this.enqueueForDecision(target);
   }
 
   private assign(variable: Variable, domain: Bits, reason: Nogood | undefined): void {
-    const { effort } = this.options;
-    effort.hold(domain.length + 16);
-    this.trail.push({
-      variable,
-      before: variable.domain,
-      previous: variable.newest,
-      level: this.level,
-      reason,
-    });
-    variable.newest = this.trail.length - 1;
-    variable.domain = domain;
+    this.trail.assign(variable, domain, this.level, reason);
     if (variable.isQueued) return;
     variable.isQueued = true;
     this.queue.push(variable);
@@ -201,12 +178,13 @@ export class Solver {
 
   private propagate(): Nogood | undefined {
     while (this.conflict === undefined) {
-      const variable = this.queue.shift();
+      const variable = this.queue.pop();
       if (variable === undefined) return undefined;
       variable.isQueued = false;
-      for (const nogood of variable.nogoods) {
-        this.evaluate(nogood);
-        if (this.conflict !== undefined) break;
+      if (this.level === 0) variable.forgetMet();
+      this.options.effort.spend(6 * variable.watches.length);
+      for (const { set, nogood } of variable.watches) {
+        if (isSubset(variable.domain, set)) this.evaluate(nogood);
       }
     }
     const { conflict } = this;
@@ -214,90 +192,43 @@ export class Solver {
     return conflict;
   }
 
-  /** Where all terms but one are true, that one must be false; where all are, there is a conflict. */
+  /**
+   * Where all terms but one are true, that one must be false; where all are, there is a conflict. Terms that are not
+   * true move to the front, so that a nogood of many terms is mostly done with after two of them. Once there is a
+   * conflict, nothing more is concluded.
+   */
   private evaluate(nogood: Nogood): void {
-    let open: Term | undefined;
-    let work = 2;
-    for (const term of nogood.terms) {
+    if (this.conflict !== undefined) return;
+    const { terms } = nogood;
+    let [at, notTrue] = [0, 0];
+    let isFalse = false;
+    for (const term of terms) {
       const { domain } = term.variable;
-      work += 2 + domain.length;
-      if (isSubset(domain, term.set)) continue;
-      if (open !== undefined || isDisjoint(domain, term.set)) {
-        this.options.effort.spend(work);
-        return;
+      if (!isSubset(domain, term.set)) {
+        terms[at] = terms[notTrue] ?? term;
+        terms[notTrue] = term;
+        notTrue += 1;
+        isFalse = isDisjoint(domain, term.set);
+        if (isFalse || notTrue === 2) break;
       }
-      open = term;
+      at += 1;
     }
-    this.options.effort.spend(work);
-    if (open === undefined) this.conflict = nogood;
-    else this.assign(open.variable, without(open.variable.domain, open.set), nogood);
-  }
-
-  /** Goes back to where the conflict would have been avoided; the facts that contradict where there is no such place. */
-  private learn(conflict: Nogood): readonly Nogood[] | undefined {
-    this.options.effort.deadEnds += 1;
-    const terms = new Map<Variable, PlacedTerm>();
-    const from: Nogood[] = [conflict];
-    for (const term of conflict.terms) this.place(terms, term);
-    for (;;) {
-      this.options.effort.spend(10 + 2 * terms.size);
-      const { variable, back } = newestOf(terms, this.trail);
-      if (variable === undefined) return factsBehind(from);
-      const placed = terms.get(variable);
-      const entry = placed === undefined ? undefined : this.trail[placed.at];
-      if (placed === undefined || entry === undefined) throw new Error('a conflict without a cause');
-      if (entry.level > 0 && (entry.reason === undefined || back < entry.level)) {
-        const learned = from.length === 1 ? conflict : { terms: termsIn(terms), from };
-        if (learned !== conflict) this.attach(learned);
-        this.backTo(Math.max(back, 0));
-        this.evaluate(learned);
-        return undefined;
-      }
-      if (entry.reason === undefined) throw new Error('a decision at the root');
-      from.push(entry.reason);
-      this.replace(terms, variable, entry.reason);
+    this.options.effort.spend((at + 1) * 12);
+    const [open] = terms;
+    if (notTrue === 0 || open === undefined) this.conflict = nogood;
+    else if (notTrue === 1 && !isFalse) {
+      this.assign(open.variable, without(open.variable.domain, open.set), nogood);
     }
   }
 
-  /** Resolution of two nogoods over a name: one of them applies whichever version of it is taken. */
-  private replace(terms: Map<Variable, PlacedTerm>, over: Variable, reason: Nogood): void {
-    const set = terms.get(over)?.set;
-    terms.delete(over);
-    for (const term of reason.terms) {
-      if (term.variable !== over) this.place(terms, term);
-      else if (set !== undefined) {
-        const either = union(set, term.set);
-        if (!isSubset(over.full, either)) this.place(terms, { variable: over, set: either });
-      }
-    }
-  }
-
-  private place(terms: Map<Variable, PlacedTerm>, { variable, set }: Term): void {
-    const present = terms.get(variable);
-    const both = present === undefined ? set : intersection(present.set, set);
-    let at = variable.newest;
-    for (
-      let entry = this.trail[at];
-      entry !== undefined && isSubset(entry.before, both);
-      entry = this.trail[at]
-    ) {
-      at = entry.previous;
-      this.options.effort.spend(2 + both.length);
-    }
-    terms.set(variable, { set: both, at });
-  }
-
+  /** Takes back what was decided above a level; what follows from the rest all the same is concluded again. */
   private backTo(level: number): void {
-    for (let last = this.trail.at(-1); last !== undefined && last.level > level; last = this.trail.at(-1)) {
-      last.variable.domain = last.before;
-      last.variable.newest = last.previous;
-      this.options.effort.hold(-last.before.length - 16);
-      this.trail.pop();
-    }
-    const length = this.lengths[level] ?? this.order.length;
-    for (const dropped of this.order.splice(length)) dropped.isOrdered = false;
+    const reasons = this.trail.backTo(level);
+    for (const dropped of this.order.splice(this.lengths[level] ?? this.order.length))
+      dropped.isOrdered = false;
     this.lengths.length = level;
     for (const waiting of this.queue.splice(0)) waiting.isQueued = false;
+    for (const reason of reasons) this.evaluate(reason);
   }
 
   private chosen(): ReadonlyMap<string, Candidate> {
@@ -312,35 +243,4 @@ export class Solver {
 
 function rangeOn(variable: Variable, bit: number, name: string): string | undefined {
   return variable.shelf.release(bit)?.candidate.dependencies[name];
-}
-
-/** The term that became true last, and the level of the last but one; -1 where it is alone. */
-function newestOf(
-  terms: ReadonlyMap<Variable, PlacedTerm>,
-  trail: readonly Entry[],
-): { readonly variable: Variable | undefined; readonly back: number } {
-  let variable: Variable | undefined;
-  let [newest, second] = [-1, -1];
-  for (const [one, { at }] of terms) {
-    if (at > newest) [variable, newest, second] = [one, at, newest];
-    else if (at > second) second = at;
-  }
-  return { variable, back: trail[second]?.level ?? -1 };
-}
-
-function termsIn(terms: ReadonlyMap<Variable, PlacedTerm>): Term[] {
-  return [...terms].map(([variable, { set }]) => ({ variable, set }));
-}
-
-function factsBehind(from: readonly Nogood[]): readonly Nogood[] {
-  const facts: Nogood[] = [];
-  const seen = new Set<Nogood>();
-  const open = [...from];
-  for (let nogood = open.pop(); nogood !== undefined; nogood = open.pop()) {
-    if (seen.has(nogood)) continue;
-    seen.add(nogood);
-    if (nogood.edge !== undefined) facts.push(nogood);
-    open.push(...nogood.from);
-  }
-  return facts;
 }

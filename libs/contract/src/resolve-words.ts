@@ -132,7 +132,9 @@ function noChannel(shelf: Shelf, channel: string): NoVersion {
   const version = shelf.channelVersion(channel);
   if (version !== undefined) return { words: `${version}, to which it leads, is not there` };
   if (channel === 'latest') return highestOf(shelf, 'it has no stable version');
-  const names = Object.keys(shelf.stock.channels ?? {}).toSorted();
+  const names = Object.keys(shelf.stock.channels ?? {})
+    .filter((name) => name !== 'latest')
+    .toSorted();
   const others = [...names.slice(0, channelsMax), 'latest'].join(', ');
   return { words: `there is no such channel; it has ${others}` };
 }

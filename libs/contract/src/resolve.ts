@@ -5,7 +5,7 @@ import { Fitness } from './resolve-fitness.js';
 import { lockOf } from './resolve-lock.js';
 import type { Constraint } from './resolve-nogood.js';
 import { type ProxyletVersions, Shelf } from './resolve-shelf.js';
-import { Solver } from './resolve-solver.js';
+import { Solver, type SolverOptions } from './resolve-solver.js';
 import type { Candidate } from './resolve-versions.js';
 import type { Explained } from './resolve-words.js';
 import type { EngineProfile, Lock, ResolutionPreference } from './wire.js';
@@ -52,7 +52,7 @@ const nothing: ProxyletVersions = { versions: [] };
  *   has it installed; with a warning. A deprecated one is taken with a warning. A quarantined one never is.
  *
  * @throws Problem `unresolvable`: `errors` say in words which chain of wants met which obstacle, `obstacles` the same
- *   for machines; without these obstacles there would be a set (of more than 20, the first 20 are named)
+ *   for machines; without these obstacles there would be a set (at most 20 are named)
  * @throws Problem `resolution-too-hard` where no answer was found within a bounded effort (well under a second)
  */
 export function resolve(input: ResolveInput): Found {
@@ -103,21 +103,30 @@ function* searching(
     shelves.set(name, made);
     return made;
   };
-  const waived = new Set<string>();
-  const obstacles: Explained[] = [];
-  while (obstacles.length < maxObstacles) {
-    const outcome = yield* new Solver({ wants, effort, shelf, waived }).run();
-    if ('chosen' in outcome) {
-      if (obstacles.length === 0) return { proxylets: lockOf(outcome.chosen, wants) };
-      break;
-    }
-    // The name of each obstacle is taken as given from here on: what then still stands in the way is told as well.
-    const found = explain(outcome.facts, fitness);
-    if (found.length === 0) throw new Error('a refusal without an obstacle');
-    obstacles.push(...found);
-    for (const { obstacle } of found) waived.add(obstacle.name);
+  const outcome = yield* new Solver({ wants, effort, shelf, waived: new Set() }).run();
+  if ('chosen' in outcome) return { proxylets: lockOf(outcome.chosen, wants) };
+  const obstacles = [...explain(outcome.facts, wants, fitness)];
+  try {
+    yield* furtherObstacles(obstacles, { wants, effort, shelf }, fitness);
+  } catch (error) {
+    // What is known to stand in the way is told, though there may be more.
+    if (!(error instanceof Problem) || error.code !== 'resolution-too-hard') throw error;
   }
   throw refusal(obstacles);
+}
+
+/** Takes the name of each obstacle as given and looks what then still stands in the way, until nothing does. */
+function* furtherObstacles(
+  obstacles: Explained[],
+  options: Omit<SolverOptions, 'waived'>,
+  fitness: Fitness,
+): Generator<readonly string[], void, undefined> {
+  while (obstacles.length > 0 && obstacles.length < maxObstacles) {
+    const waived = new Set(obstacles.map(({ obstacle }) => obstacle.name));
+    const outcome = yield* new Solver({ ...options, waived }).run();
+    if ('chosen' in outcome) return;
+    obstacles.push(...explain(outcome.facts, options.wants, fitness));
+  }
 }
 
 function installedTest({ installed }: EngineProfile, name: string): (candidate: Candidate) => boolean {
