@@ -1,10 +1,11 @@
-/** `npm run bench [-- run | catalog] [--json] [--rounds n] [--seconds n] [--connections n]` */
+/** `npm run bench [-- run | catalog | resolve] [--json] [--rounds n] [--seconds n] [--connections n]` */
 import { parseArgs } from 'node:util';
 import { benchCatalog } from './catalog.mjs';
+import { benchResolve } from './resolve.mjs';
 import { benchRun } from './run.mjs';
 import { table } from './table.mjs';
 
-const entries = { run: benchRun, catalog: benchCatalog };
+const entries = { run: benchRun, catalog: benchCatalog, resolve: benchResolve };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
