@@ -19,6 +19,7 @@ export * from './http/etag.js';
 export { createGate, type Gate, setSafeHeaders } from './http/gate.js';
 export * from './http/host.js';
 export * from './http/paging.js';
+export { findUnfitText } from './http/plain-text.js';
 export { correlatorOf, traceIdOf } from './http/trace.js';
 export { openApiDocument } from './openapi/document.js';
 export { logProblem } from './problem/problem.filter.js';

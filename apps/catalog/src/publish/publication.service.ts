@@ -9,6 +9,7 @@ import {
   type ServiceDefinition,
   serviceDefinitionSchema,
 } from '@proxylet/contract';
+import { findUnfitText } from '@proxylet/nest';
 import { z } from 'zod';
 import { Database } from '../database/database.js';
 import { NamespaceService } from '../namespace/namespace.service.js';
@@ -170,6 +171,8 @@ async function readService(content: AsyncIterable<Buffer>): Promise<NamedService
   } catch (error) {
     throw new Problem('service-invalid', 'The part service is not JSON.', { cause: error });
   }
+  if (findUnfitText(input) !== undefined)
+    throw new Problem('service-invalid', 'The part service has text with a NUL or half a character in it.');
   const result = namedService.safeParse(input);
   if (!result.success) {
     const errors = result.error.issues.map(({ path, message }) => ({

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { archiveOf } from '../testing/archives.js';
 import { testBackend } from '../testing/backend.config.js';
 import type { Answer } from '../testing/catalog-under-test.js';
 import { hasPostgres, startMigrated, type TestPostgres } from '../testing/postgres.js';
@@ -43,6 +44,10 @@ function* mutations(value: Json): Generator<Json> {
     yield { ...value, [`${key}x`]: one };
   }
 }
+
+/** Beginning of a part of a form whose boundary is `x`. */
+const part = (name: string) =>
+  `\r\n--x\r\nContent-Disposition: form-data; name="${name}"; filename="f"\r\n\r\n`;
 
 /** A refusal in our own words, or an ordinary answer: nothing of the inside, nothing that broke. */
 function assertDecent(answer: Answer, what: string): void {
@@ -181,5 +186,23 @@ describe.each(databases)('what no client of ours would send, with %s', (database
       assertDecent(await call(poison), `${String(call)} with __proto__`);
     }
     expect(({} as Record<string, unknown>)['role']).toBeUndefined();
+  });
+
+  it('in the service of a form', async () => {
+    const service = {
+      name: 'acme/pub',
+      version: '9.0.0',
+      description: 'a\0',
+      proxylets: { 'acme/pub': '*' },
+    };
+    const archive = archiveOf({ name: 'acme/pub', version: '9.0.0' });
+    const form = Buffer.concat([
+      Buffer.from(part('acme/pub@9.0.0').slice(2)),
+      archive,
+      Buffer.from(`${part('service')}${JSON.stringify(service)}\r\n--x--\r\n`),
+    ]);
+    const type = { 'content-type': 'multipart/form-data; boundary=x' };
+    const answer = await sut.callers.owner.sendPost('/v1/publications', form, type);
+    expect(answer.body).toMatchObject({ status: 422, code: 'service-invalid' });
   });
 });
