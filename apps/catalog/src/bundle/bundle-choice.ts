@@ -1,6 +1,14 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import { Inject } from '@nestjs/common';
-import { type Constraint, parseName, Problem, resolveFrom, satisfies } from '@proxylet/contract';
+import {
+  type Constraint,
+  parseName,
+  Problem,
+  type ProxyletVersions,
+  resolveFrom,
+  type ResolveSource,
+  satisfies,
+} from '@proxylet/contract';
 import { Database } from '../database/database.js';
 import { withdrawn } from '../proxylet/version-queries.js';
 import { candidateLoader, versionsOfName } from '../resolve/candidates.js';
@@ -34,6 +42,7 @@ export class BundleChooser {
   /** @throws Problem `not-found`, `invalid-name`, `unresolvable`, `invalid-request` for more than a bundle holds */
   async choose(wish: BundleWish, reader: ReadRights): Promise<BundleChoice> {
     const versions = new Map<string, Set<string>>();
+    const load = this.loader(reader);
     const services = new Map<string, RegisteredService>();
     for (const asked of wish.services) {
       const { name, range } = split(asked);
@@ -45,12 +54,12 @@ export class BundleChooser {
         range: r,
         by,
       }));
-      await this.addLock(wants, reader, versions);
+      await addLock(wants, load, versions);
     }
     for (const asked of wish.proxylets) {
       const { name, range } = split(asked);
       for (const version of await this.inRange(name, range, reader)) {
-        await this.addLock([{ name, range: `=${version}`, by: 'you' }], reader, versions);
+        await addLock([{ name, range: `=${version}`, by: 'you' }], load, versions);
       }
     }
     return { versions, services };
@@ -74,25 +83,34 @@ export class BundleChooser {
     );
   }
 
-  private async addLock(
-    wants: readonly Constraint[],
-    reader: ReadRights,
-    versions: Map<string, Set<string>>,
-  ): Promise<void> {
-    const load = candidateLoader(this.database.read, reader, wants);
-    const engine = { runtimes: [{ type: 'any', version: '1.0.0' }], capabilities: [], installed: [] };
-    const source = { load: async (names: readonly string[]) => anywhere(await load(names)), pause };
-    for (const { name, version } of (await resolveFrom({ wants, engine }, source)).proxylets) {
-      const known = versions.get(name) ?? new Set();
-      versions.set(name, known.add(version));
-    }
-    const count = [...versions.values()].reduce((sum, { size }) => sum + size, 0);
-    if (count > maxVersions)
-      throw new Problem(
-        'invalid-request',
-        `An export has at most ${maxVersions} versions; ask for less at once.`,
-      );
+  /** Reads each name once for all that is asked. */
+  private loader(reader: ReadRights): ResolveSource['load'] {
+    const read = candidateLoader(this.database.read, reader, []);
+    const known = new Map<string, ProxyletVersions>();
+    return async (names) => {
+      const unread = names.filter((name) => !known.has(name));
+      if (unread.length > 0) for (const [name, found] of anywhere(await read(unread))) known.set(name, found);
+      return new Map(names.flatMap((name) => [[name, known.get(name) ?? { versions: [] }] as const]));
+    };
   }
+}
+
+async function addLock(
+  wants: readonly Constraint[],
+  load: ResolveSource['load'],
+  versions: Map<string, Set<string>>,
+): Promise<void> {
+  const engine = { runtimes: [{ type: 'any', version: '1.0.0' }], capabilities: [], installed: [] };
+  for (const { name, version } of (await resolveFrom({ wants, engine }, { load, pause })).proxylets) {
+    const known = versions.get(name) ?? new Set();
+    versions.set(name, known.add(version));
+  }
+  const count = [...versions.values()].reduce((sum, { size }) => sum + size, 0);
+  if (count > maxVersions)
+    throw new Problem(
+      'invalid-request',
+      `An export has at most ${maxVersions} versions; ask for less at once.`,
+    );
 }
 
 function split(asked: string): { readonly name: string; readonly range: string | undefined } {

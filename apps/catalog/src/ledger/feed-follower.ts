@@ -8,25 +8,48 @@ import type { ChangesPage } from './feed.schemas.js';
 import { FeedService } from './feed.service.js';
 
 const streamPage = 200;
+/** Each reader that waits asks the database at every change. */
+const maxReaders = 1000;
+const maxPerReader = 200;
+
+/** Who reads, and what that one may see. */
+export interface FeedReader {
+  /** Key of the principal. */
+  readonly key: string;
+  readonly rights: ReadRights;
+}
 
 /** Readers that wait: long polls and streams. All of them are let go when the catalog stops. */
 export class FeedFollower implements OnModuleDestroy {
   private readonly stopping = new AbortController();
   private readonly streams = new Set<EventStream>();
+  /** Those that wait now, by key of the principal. */
+  private readonly waiting = new Map<string, number>();
 
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(FeedService) private readonly feed: FeedService,
   ) {}
 
-  /** A page; where it would be empty it waits for a change up to `waitMs`. @throws as `FeedService.page` */
-  async poll(since: number, limit: number, waitMs: number, rights: ReadRights): Promise<ChangesPage> {
+  /**
+   * A page; where it would be empty it waits for a change up to `waitMs`.
+   *
+   * @throws Problem `too-many-requests`; as `FeedService.page`
+   */
+  async poll(
+    since: number,
+    limit: number,
+    waitMs: number,
+    { key, rights }: FeedReader,
+  ): Promise<ChangesPage> {
+    if (waitMs === 0) return await this.feed.page(since, limit, rights);
+    using _place = this.admit(key);
     const late = AbortSignal.any([AbortSignal.timeout(waitMs), this.stopping.signal]);
     let position = since;
     for (;;) {
       const next = this.database.changes.next();
       const page = await this.feed.page(position, limit, rights);
-      if (page.items.length > 0 || late.aborted || waitMs === 0) return page;
+      if (page.items.length > 0 || late.aborted) return page;
       position = page.last;
       if ((await this.feed.bounds()).last === position) await firstOf(next, late);
       if (!(await rights.isStillGood(this.database.read))) return { ...page, items: [] };
@@ -56,6 +79,33 @@ export class FeedFollower implements OnModuleDestroy {
     } finally {
       stream.end();
     }
+  }
+
+  /**
+   * A place among those that wait, until it is disposed of.
+   *
+   * @throws Problem `too-many-requests`
+   */
+  admit(key: string): Disposable {
+    const own = this.waiting.get(key) ?? 0;
+    const all = [...this.waiting.values()].reduce((sum, count) => sum + count, 0);
+    if (own >= maxPerReader || all >= maxReaders) {
+      throw new Problem(
+        'too-many-requests',
+        'Too many readers wait for changes; read them without waiting.',
+        {
+          retryAfterSeconds: 10,
+        },
+      );
+    }
+    this.waiting.set(key, own + 1);
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.waiting.get(key) ?? 1) - 1;
+        if (left === 0) this.waiting.delete(key);
+        else this.waiting.set(key, left);
+      },
+    };
   }
 
   onModuleDestroy(): void {

@@ -1,6 +1,7 @@
 import { Controller, Headers, Inject, Res } from '@nestjs/common';
+import type { Principal } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
-import { Endpoint, Query } from '@proxylet/nest';
+import { CurrentPrincipal, Endpoint, Query } from '@proxylet/nest';
 import type { FastifyReply } from 'fastify';
 import type { ReadRights } from '../rights/read-rights.js';
 import { Reader } from '../rights/reader.js';
@@ -23,12 +24,13 @@ export class FeedController {
     tag: 'changes',
     query: changesQuery,
     response: changesSchema,
-    errors: ['changes-gone'],
+    errors: ['changes-gone', 'too-many-requests'],
     scopes: ['catalog:read'],
   })
   async changes(
     @Query() query: ChangesQuery,
     @Reader() rights: ReadRights,
+    @CurrentPrincipal() { key }: Principal,
     @Headers('accept') accept: string | undefined,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -37,9 +39,10 @@ export class FeedController {
     const from = wantsEvents && lastEventId !== undefined ? positionOf(lastEventId) : query;
     const since = await this.startOf(from);
     reply.header('cache-control', 'no-store');
-    if (!wantsEvents) return await this.follower.poll(since, query.limit, query.wait * 1000, rights);
+    if (!wantsEvents) return await this.follower.poll(since, query.limit, query.wait * 1000, { key, rights });
     // What is gone is a plain 410 as long as the answer has not begun.
     await this.feed.page(since, 1, rights);
+    using _place = this.follower.admit(key);
     reply.hijack();
     await this.follower.stream(new EventStream(reply.raw), since, rights);
     return undefined;

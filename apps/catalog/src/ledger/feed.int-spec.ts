@@ -90,6 +90,16 @@ function feedSuite(kind: string, environment: () => Readonly<Record<string, stri
       expect((await waiting).body.items).toMatchObject([{ seq: last + 1, key: 'acme/a#beta' }]);
     });
 
+    it('lets one reader wait in so many places and no more', async () => {
+      const { last } = (await paula.get('/v1/changes')).body;
+      const waiting = Array.from({ length: 201 }, () => paula.get(`/v1/changes?since=${last}&wait=30`));
+      expect((await Promise.race(waiting)).body.code).toBe('too-many-requests');
+      await paula.put('/v1/proxylets/acme/a/channels/places', { version: '1.0.0' });
+      const statuses = (await Promise.all(waiting)).map(({ status }) => status);
+      expect(statuses.filter((status) => status === 200)).toHaveLength(200);
+      expect((await paula.get(`/v1/changes?since=now&wait=1`)).status).toBe(200);
+    });
+
     it('hides what is about a private proxylet from who may not read it, and moves on', async () => {
       const mia = await catalog.as('mia');
       const eve = await catalog.as('eve');

@@ -43,6 +43,9 @@ export class MirrorSync {
   /** Whether upstream has it, for everybody to read. @throws Problem `upstream-unavailable`, `upstream-invalid` */
   async proxylet(name: string): Promise<boolean> {
     const target = parseName(name);
+    // What is not there costs one question and writes nothing.
+    if (!(await this.isKnown('proxylet', name)) && (await this.upstream.proxylet(target)) === undefined)
+      return false;
     const asOf = await this.begin('proxylet', name);
     const view = await this.upstream.proxylet(target);
     if (view === undefined) {
@@ -68,6 +71,8 @@ export class MirrorSync {
   /** As `proxylet`, for a service and all its versions. */
   async service(name: string): Promise<boolean> {
     const target = parseName(name);
+    if (!(await this.isKnown('service', name)) && (await this.upstream.service(target)) === undefined)
+      return false;
     const asOf = await this.begin('service', name);
     const items = await this.upstream.service(target);
     if (items === undefined) {
@@ -96,13 +101,17 @@ export class MirrorSync {
    */
   private async begin(kind: MirrorKind, name: string): Promise<number> {
     const { last } = await this.upstream.changes('now', undefined, 0);
-    if (!(await this.database.read.existsBy(MirrorItemRow, { kind, name }))) {
+    if (!(await this.isKnown(kind, name))) {
       await this.database.write(`mirror ${name}`, async (manager) => {
         const row = { kind, name, asOf: -1 };
         await manager.createQueryBuilder().insert().into(MirrorItemRow).values(row).orIgnore().execute();
       });
     }
     return last;
+  }
+
+  private async isKnown(kind: MirrorKind, name: string): Promise<boolean> {
+    return await this.database.read.existsBy(MirrorItemRow, { kind, name });
   }
 
   /** States, channels and visibility, unless something newer was written meanwhile. */

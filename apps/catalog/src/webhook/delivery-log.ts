@@ -59,13 +59,19 @@ export class DeliveryLog {
     return pairs.length === fanOutRows;
   }
 
-  /** Due ones, the longest due first. @param except under way */
-  async due(except: readonly string[], limit: number): Promise<DeliveryRow[]> {
+  /**
+   * Due ones, the longest due first.
+   *
+   * @param except under way
+   * @param busy webhooks that have enough of them under way
+   */
+  async due(except: readonly string[], busy: readonly string[], limit: number): Promise<DeliveryRow[]> {
     return await this.database.read.find(DeliveryRow, {
       where: {
         state: 'pending',
         nextAt: LessThanOrEqual(this.clock.now()),
         ...(except.length === 0 ? {} : { id: Not(In([...except])) }),
+        ...(busy.length === 0 ? {} : { webhookId: Not(In([...busy])) }),
       },
       order: { nextAt: 'ASC', seq: 'ASC' },
       take: limit,

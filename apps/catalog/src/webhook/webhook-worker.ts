@@ -80,20 +80,34 @@ export class WebhookWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private async work(): Promise<void> {
     const { epoch } = await this.feed.bounds();
     while (await this.deliveries.fanOut(this.info.publicUrl, epoch, this.policy.giveUpMs));
-    const room = maxUnderWay - this.underWay.size;
-    if (room > 0) {
-      for (const delivery of await this.deliveries.due([...this.underWay.keys()], maxUnderWay * 4))
-        this.start(delivery);
-    }
+    await this.startDue();
     if (Date.now() < this.trimAtMs) return;
     this.trimAtMs = Date.now() + trimEveryMs;
     await this.deliveries.trim();
   }
 
+  /** Looks past what waits for a webhook that has enough under way. */
+  private async startDue(): Promise<void> {
+    for (let room = maxUnderWay; (room = maxUnderWay - this.underWay.size) > 0; ) {
+      const busy = [...this.perHook()].flatMap(([hook, count]) =>
+        count >= maxUnderWayPerHook ? [hook] : [],
+      );
+      const due = await this.deliveries.due([...this.underWay.keys()], busy, room);
+      if (due.length === 0) return;
+      for (const delivery of due) {
+        if ((this.perHook().get(delivery.webhookId) ?? 0) < maxUnderWayPerHook) this.start(delivery);
+      }
+    }
+  }
+
+  private perHook(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { hook } of this.underWay.values()) counts.set(hook, (counts.get(hook) ?? 0) + 1);
+    return counts;
+  }
+
   private start(delivery: DeliveryRow): void {
     const { id, webhookId: hook } = delivery;
-    const ofHook = [...this.underWay.values()].filter((other) => other.hook === hook).length;
-    if (this.underWay.size >= maxUnderWay || ofHook >= maxUnderWayPerHook) return;
     const done = this.deliver(delivery)
       .catch((error: unknown) =>
         this.log.warn({ err: error }, 'the outcome of a delivery could not be noted'),

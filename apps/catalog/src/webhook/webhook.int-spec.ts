@@ -124,6 +124,18 @@ function webhookSuite(kind: string, environment: () => Readonly<Record<string, s
         await paula.delete(`/v1/namespaces/acme/webhooks/${id}`);
     });
 
+    it('do not wait for one that hangs, however much waits for it', async () => {
+      const hanging = await hook('/hang');
+      for (let index = 0; index < 40; index += 1)
+        await paula.put('/v1/proxylets/acme/a/channels/next', { version: `1.${index % 2 === 0 ? 1 : 0}.0` });
+      const quick = await hook('/quick');
+      const startedMs = performance.now();
+      await paula.put('/v1/proxylets/acme/a/channels/beta', { version: '1.1.0' });
+      await vi.waitFor(() => expect(at('/quick')).toHaveLength(1), within);
+      expect(performance.now() - startedMs).toBeLessThan(1500);
+      for (const { id } of [hanging, quick]) await paula.delete(`/v1/namespaces/acme/webhooks/${id}`);
+    });
+
     it('lead nowhere but to public addresses and what the operator allows', async () => {
       const refused = [
         'http://127.0.0.1:1/x',
