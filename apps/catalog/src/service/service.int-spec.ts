@@ -128,12 +128,34 @@ describe('resolve', () => {
     expect((await resolve([{ proxylet: 'acme/fresh' }])).body.proxylets[0].version).toBe('1.1.0');
     await paula.patch('/v1/proxylets/acme/fresh/versions/1.1.0', { state: 'yanked', reason: 'bad' });
     expect((await resolve([{ proxylet: 'acme/fresh' }])).body.proxylets[0].version).toBe('1.0.0');
-    const pinned = await resolve([{ proxylet: 'acme/fresh', range: '1.1.0' }]);
-    expect(pinned.body).toMatchObject({
+    const refused = await resolve([{ proxylet: 'acme/fresh', range: '>=1.1' }]);
+    expect(refused.body).toMatchObject({
       status: 422,
       code: 'unresolvable',
-      detail: expect.stringContaining('yanked'),
+      detail: expect.stringContaining('1.1.0 would do but was yanked: "bad"'),
+      errors: [{ pointer: '/wants/0' }],
+      obstacles: [{ name: 'acme/fresh', range: '>=1.1', by: 'you', kind: 'yanked', nearest: '1.1.0' }],
     });
+  });
+
+  it('gives a yanked version to whoever names it exactly, with a warning', async () => {
+    await paula.publish({ name: 'acme/withdrawn', version: '1.0.0' });
+    await paula.patch('/v1/proxylets/acme/withdrawn/versions/1.0.0', { state: 'yanked', reason: 'bad' });
+    const pinned = await resolve([{ proxylet: 'acme/withdrawn', range: '=1.0.0' }]);
+    expect(pinned.body.proxylets).toMatchObject([{ version: '1.0.0', warning: 'yanked: bad' }]);
+  });
+
+  it('follows a channel to its version, pre-release or not', async () => {
+    await paula.publish({ name: 'acme/moving', version: '1.0.0' });
+    await paula.publish({ name: 'acme/moving', version: '2.0.0-beta.1' });
+    await paula.put('/v1/proxylets/acme/moving/channels/next', { version: '2.0.0-beta.1' });
+    const versionOn = async (channel: string) =>
+      (await resolve([{ proxylet: 'acme/moving', channel }])).body.proxylets?.[0].version;
+    expect(await versionOn('next')).toBe('2.0.0-beta.1');
+    expect(await versionOn('latest')).toBe('1.0.0');
+    expect((await resolve([{ proxylet: 'acme/moving', channel: 'beta' }])).body.detail).toContain(
+      'there is no such channel; it has next, latest',
+    );
   });
 
   it('warns of a deprecated version', async () => {
