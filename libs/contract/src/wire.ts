@@ -150,7 +150,10 @@ export interface Page<T> {
   readonly nextCursor?: string | undefined;
 }
 
-/** `quarantined`: held by the platform; its bytes are given to nobody. Nothing yanked or quarantined is resolved. */
+/**
+ * `yanked`: no longer chosen by a range, see `resolve`. `quarantined`: held by the platform; it is never chosen and its
+ * bytes are given to nobody.
+ */
 export const versionStates = ['published', 'deprecated', 'yanked', 'quarantined'] as const;
 export type VersionState = (typeof versionStates)[number];
 
