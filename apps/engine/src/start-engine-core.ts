@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { defaultLimits as archiveLimits } from '@proxylet/artifact';
 import { clientCredentials, type TokenSource } from '@proxylet/auth';
 import { type EngineProfile, Problem } from '@proxylet/contract';
-import { startSandbox } from '@proxylet/sandbox';
+import { type Sandbox, startSandbox } from '@proxylet/sandbox';
 import { CatalogClient } from './catalog/catalog-client.js';
 import { CallMetrics } from './data-plane/call-metrics.js';
 import { DependencyCalls } from './dependency-calls.js';
@@ -69,7 +69,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   const egress = opened.use(new EgressGuard({ rules, ownPorts, limits: egressLimits(config) }));
   let lost = 0;
   const dependencies = new DependencyCalls(registry, () => sandbox);
-  const sandbox = opened.use(
+  const sandbox: Sandbox = opened.use(
     await startSandbox({
       services: new EngineServices(registry, kv, egress, logs, dependencies),
       runnerMemoryMb: config.runnerMemoryMb,
