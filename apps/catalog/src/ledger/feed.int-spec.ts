@@ -221,7 +221,7 @@ if (hasPostgres) {
       await vi.waitFor(() => expect(stream.events.map(({ data }) => data.seq)).toEqual(numbers(end)), within);
       const told = stream.events.flatMap(({ data }) => (data.kind === 'version.published' ? [data.key] : []));
       expect(new Set(told).size).toBe(told.length);
-      expect(new Set(told).isSupersetOf(new Set(answered))).toBe(true);
+      expect(answered.filter((key) => !told.includes(key))).toEqual([]);
       expect(told.length).toBeLessThan(12 * 4 + 400);
       reading.abort();
       stream.cut();
