@@ -14,6 +14,7 @@ const run = promisify(execFile);
 const addresses = new Map<TestServerKind, Promise<string | undefined>>();
 /** Packages may have to be downloaded first. */
 const startTimeoutMs = 600_000;
+const startAttempts = 4;
 
 /**
  * Address of the server that test runs share; the first who asks starts it, and it ends with the last run that asked
@@ -56,9 +57,17 @@ export class OwnServer implements AsyncDisposable {
 
   /** @throws Error where this machine cannot have it */
   static async start(kind: TestServerKind): Promise<OwnServer> {
-    const home = await mkdtemp(join(tmpdir(), `own-${kind}-`));
-    const url = await script(kind, 'start', '--home', home, '--for', String(process.pid));
-    return new OwnServer(kind, home, url);
+    for (let attempt = 1; ; attempt += 1) {
+      const home = await mkdtemp(join(tmpdir(), `own-${kind}-`));
+      const server = (url: string): OwnServer => new OwnServer(kind, home, url);
+      try {
+        return server(await script(kind, 'start', '--home', home, '--for', String(process.pid)));
+      } catch (error) {
+        await server('')[Symbol.asyncDispose]();
+        // On a busy machine a new Ceph monitor now and then knows no keys for good.
+        if (attempt === startAttempts) throw error;
+      }
+    }
   }
 
   /** Ends it as an operator would. */
