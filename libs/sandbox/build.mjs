@@ -2,10 +2,23 @@
 // guest code) and the runner (one file, so that a runner needs to read only its own folder).
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const fileOf = (specifier) => fileURLToPath(import.meta.resolve(specifier));
+
+/** Tables of legacy encodings lie in the runner and reach a guest when it needs them. */
+const encodingTables = {
+  name: 'encoding-tables',
+  setup({ onResolve }) {
+    onResolve({ filter: /multi-byte\.encodings\.cjs$/ }, () => ({ path: here('guest/encoding-tables.ts') }));
+    onResolve({ filter: /^proxylet:encodings$/ }, () => ({
+      path: join(dirname(fileOf('@exodus/bytes/encoding.js')), 'fallback/multi-byte.encodings.json'),
+    }));
+  },
+};
 
 await build({
   entryPoints: [here('guest/boot.ts')],
@@ -20,6 +33,7 @@ await build({
   minifyWhitespace: true,
   legalComments: 'none',
   tsconfig: here('guest/tsconfig.json'),
+  plugins: [encodingTables],
 });
 
 await build({
@@ -30,6 +44,8 @@ await build({
   platform: 'node',
   target: 'node24',
   external: ['*.node'],
+  plugins: [encodingTables],
+  loader: { '.json': 'text' },
   sourcemap: 'inline',
   legalComments: 'none',
 });

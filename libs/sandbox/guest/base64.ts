@@ -1,9 +1,11 @@
 import { DOMException } from './dom-exception.js';
+import { needArguments } from './webidl.js';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /** HTML §8.3. */
 export function btoa(data: unknown): string {
+  needArguments(arguments.length, 1, 'btoa');
   const text = String(data);
   let out = '';
   for (let index = 0; index < text.length; index += 3) {
@@ -21,6 +23,7 @@ export function btoa(data: unknown): string {
 
 /** HTML §8.3, with the forgiving decoding of Infra §5: white space anywhere, padding optional. */
 export function atob(data: unknown): string {
+  needArguments(arguments.length, 1, 'atob');
   const compact = String(data).replace(/[\t\n\f\r ]/g, '');
   const text = compact.length % 4 === 0 ? compact.replace(/={1,2}$/, '') : compact;
   if (text.length % 4 === 1 || /[^A-Za-z0-9+/]/.test(text)) {

@@ -1,6 +1,8 @@
+import { allowCloning } from './clone.js';
 import { host } from './host.js';
 import { exactBuffer } from './ops.js';
 import { type ReadableStream, streamOfBytes } from './streams.js';
+import { defineInterface, needArguments, toDictionary, toInteger } from './webidl.js';
 
 type BlobPart = string | ArrayBuffer | ArrayBufferView | Blob;
 
@@ -14,16 +16,18 @@ export let blobBytes: (blob: Blob) => Uint8Array;
 
 /** File API §3: bytes that do not change. They are kept whole: a blob is no larger than a body may be. */
 export class Blob {
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
   readonly #type: string;
 
-  constructor(parts: Iterable<BlobPart> = [], options: BlobOptions = {}) {
-    if (typeof parts !== 'object' || parts === null || !(Symbol.iterator in parts)) {
-      throw new TypeError('a Blob takes a sequence of parts');
-    }
-    const hasNativeEndings = endingsOf(options.endings) === 'native';
-    this.#bytes = join([...parts].map((part) => bytesOf(part, hasNativeEndings)));
-    this.#type = normalType(options.type);
+  constructor(parts?: Iterable<BlobPart>, options?: BlobOptions) {
+    // In the order of Web IDL: the parts are converted first, then the options by the order of their names.
+    const read = parts === undefined ? [] : partsOf(parts);
+    const given = toDictionary(options, 'Blob');
+    const hasNativeEndings = endingsOf(given['endings']) === 'native';
+    this.#type = normalType(given['type']);
+    this.#bytes = join(
+      read.map((part) => (typeof part === 'string' ? textBytes(part, hasNativeEndings) : part)),
+    );
   }
 
   get size(): number {
@@ -34,28 +38,29 @@ export class Blob {
     return this.#type;
   }
 
-  slice(start = 0, end = this.size, type = ''): Blob {
-    return new Blob([this.#bytes.slice(clamp(start, this.size), clamp(end, this.size))], { type });
+  slice(start?: number, end?: number, type?: string): Blob {
+    const { byteLength } = this.#bytes;
+    const from = start === undefined ? 0 : clamp(start, byteLength);
+    const to = end === undefined ? byteLength : clamp(end, byteLength);
+    const part = new Blob([], { type: type === undefined ? '' : String(type) });
+    part.#bytes = this.#bytes.subarray(from, Math.max(from, to));
+    return part;
   }
 
-  text(): Promise<string> {
-    return Promise.resolve(host().decodeUtf8(exactBuffer(this.#bytes)));
+  async text(): Promise<string> {
+    return host().decodeUtf8(exactBuffer(this.#bytes));
   }
 
-  arrayBuffer(): Promise<ArrayBuffer> {
-    return Promise.resolve(exactBuffer(this.#bytes.slice()));
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return exactBuffer(this.#bytes.slice());
   }
 
-  bytes(): Promise<Uint8Array> {
-    return Promise.resolve(this.#bytes.slice());
+  async bytes(): Promise<Uint8Array> {
+    return this.#bytes.slice();
   }
 
   stream(): ReadableStream {
     return streamOfBytes(this.#bytes.slice());
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'Blob';
   }
 
   static {
@@ -63,20 +68,20 @@ export class Blob {
   }
 }
 
+defineInterface(Blob, 'Blob', { constructor: 0 });
+
 /** File API §4. */
 export class File extends Blob {
   readonly #name: string;
   readonly #lastModified: number;
 
-  constructor(
-    parts: Iterable<BlobPart>,
-    name: string,
-    options: BlobOptions & { lastModified?: number } = {},
-  ) {
+  constructor(parts: Iterable<BlobPart>, name: string, options?: BlobOptions & { lastModified?: number }) {
+    needArguments(arguments.length, 2, 'File');
+    if (parts === undefined) throw new TypeError('a File takes a sequence of parts');
     super(parts, options);
+    const { lastModified } = toDictionary(options, 'File');
     this.#name = String(name).toWellFormed();
-    this.#lastModified =
-      options.lastModified === undefined ? host().nowMs() : Math.trunc(Number(options.lastModified)) || 0;
+    this.#lastModified = lastModified === undefined ? host().nowMs() : toInteger(lastModified);
   }
 
   get name(): string {
@@ -90,17 +95,38 @@ export class File extends Blob {
   get webkitRelativePath(): string {
     return '';
   }
-
-  override get [Symbol.toStringTag](): string {
-    return 'File';
-  }
 }
 
-function bytesOf(part: BlobPart, hasNativeEndings: boolean): Uint8Array {
+defineInterface(File, 'File', { constructor: 2 });
+
+allowCloning(Blob, (blob) => {
+  if (!(blob instanceof File)) return blob.slice(0, blob.size, blob.type);
+  const { name, type, lastModified } = blob;
+  return new File([blob], name, { type, lastModified });
+});
+
+/** Each part is converted before the next one is asked for. */
+function partsOf(parts: unknown): (Uint8Array | string)[] {
+  if (
+    (typeof parts !== 'object' && typeof parts !== 'function') ||
+    parts === null ||
+    !(Symbol.iterator in parts)
+  ) {
+    throw new TypeError('a Blob takes a sequence of parts');
+  }
+  const read: (Uint8Array | string)[] = [];
+  for (const part of parts as Iterable<unknown>) read.push(partOf(part));
+  return read;
+}
+
+function partOf(part: unknown): Uint8Array | string {
   if (part instanceof Blob) return blobBytes(part);
   if (part instanceof ArrayBuffer) return new Uint8Array(part.slice(0));
   if (ArrayBuffer.isView(part)) return new Uint8Array(part.buffer, part.byteOffset, part.byteLength).slice();
-  const text = String(part);
+  return String(part);
+}
+
+function textBytes(text: string, hasNativeEndings: boolean): Uint8Array {
   return new Uint8Array(host().encodeUtf8(hasNativeEndings ? text.replaceAll(/\r\n?/g, '\n') : text));
 }
 

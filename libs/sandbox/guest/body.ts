@@ -4,6 +4,7 @@ import { host } from './host.js';
 import { exactBuffer } from './ops.js';
 import { isStream, type ReadableStream, streamOfBytes, streams } from './streams.js';
 import { URLSearchParams } from './url-search-params.js';
+import { defineInterface } from './webidl.js';
 
 export type { ReadableStream };
 export type BodyInit =
@@ -91,6 +92,8 @@ export abstract class Body {
     };
   }
 }
+
+defineInterface(Body, 'Body');
 
 /** The source of a `BodyInit` and the content type it implies. */
 export function readBodyInit(

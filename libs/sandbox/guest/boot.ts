@@ -1,28 +1,45 @@
-import { TextDecoder, TextEncoder } from '@exodus/bytes/encoding-lite.js';
 import { AbortController, AbortSignal } from './abort.js';
 import { atob, btoa } from './base64.js';
 import { Blob, File } from './blob.js';
 import { calls } from './calls.js';
+import { refuseCloning, structuredClone } from './clone.js';
+import { CompressionStream, DecompressionStream } from './compression.js';
 import { console } from './console.js';
-import { Crypto } from './crypto.js';
+import { CryptoKey } from './crypto-key.js';
+import { Crypto, crypto } from './crypto.js';
 import { enterAs } from './current.js';
 import { DOMException } from './dom-exception.js';
+import { ErrorEvent, PromiseRejectionEvent } from './error-events.js';
 import { CustomEvent, Event, EventTarget, setErrorReporter } from './events.js';
 import { dependency, fetch } from './fetch.js';
 import { FormData } from './form-data.js';
+import { defineGlobalEvents, reportRejection, reportToListeners } from './global-events.js';
 import { attachHandler, startCall } from './handler.js';
 import { harden } from './harden.js';
 import { Headers } from './headers.js';
 import { guestCaps, type Host, host, setHost } from './host.js';
 import { kv } from './kv.js';
+import { MessageChannel, MessageEvent, MessagePort } from './messaging.js';
 import { opEntries } from './ops.js';
+import {
+  Performance,
+  performance,
+  PerformanceEntry,
+  PerformanceMark,
+  PerformanceMeasure,
+} from './performance.js';
 import { Request } from './request.js';
 import { Response } from './response.js';
 import { streams } from './streams.js';
+import { SubtleCrypto } from './subtle.js';
 import { describeError } from './text.js';
+import { TextDecoder, TextEncoder } from './text-coding.js';
+import { TextDecoderStream, TextEncoderStream } from './text-streams.js';
 import { clearTimer, fireTimer, setInterval, setTimeout } from './timers.js';
 import { URL } from './url.js';
 import { URLSearchParams } from './url-search-params.js';
+import { loadUrlPattern } from './url-pattern.js';
+import { needArguments } from './webidl.js';
 
 /** Kinds of entry from outside; the runner's list is the same (`src/runner/cell-entries.ts`). */
 const entries: readonly ((id: number, a: never, b: never, c: never) => unknown)[] = [
@@ -43,6 +60,7 @@ const entries: readonly ((id: number, a: never, b: never, c: never) => unknown)[
   (id, bytes: ArrayBuffer) => opEntries.body(id, bytes),
   (id) => opEntries.end(id),
   (id) => fireTimer(id),
+  (id, text: string) => rejected(id, text),
 ];
 
 function forCall(id: number, act: (call: NonNullable<ReturnType<typeof calls.get>>) => void): void {
@@ -61,7 +79,14 @@ function enter(kind: number, id: number, a: unknown, b: unknown, c: unknown): vo
   }
 }
 
+/** A rejection that nobody handled, as the runner heard of it. */
+function rejected(id: number, text: string): void {
+  enterAs(calls.get(id));
+  if (reportRejection(text)) host().log(id, 'error', `Unhandled rejection: ${text}`);
+}
+
 function report(error: unknown): void {
+  if (!reportToListeners(error)) return;
   const { name, message, stack } = describeError(
     error,
     guestCaps.errorMessageChars,
@@ -106,18 +131,33 @@ function defineGlobals(global: Record<string, unknown>): void {
     AbortController,
     AbortSignal,
     Blob,
+    CompressionStream,
     Crypto,
+    CryptoKey,
     CustomEvent,
+    DecompressionStream,
     DOMException,
+    ErrorEvent,
     Event,
     EventTarget,
     File,
     FormData,
     Headers,
+    MessageChannel,
+    MessageEvent,
+    MessagePort,
+    Performance,
+    PerformanceEntry,
+    PerformanceMark,
+    PerformanceMeasure,
+    PromiseRejectionEvent,
     Request,
     Response,
+    SubtleCrypto,
     TextDecoder,
+    TextDecoderStream,
     TextEncoder,
+    TextEncoderStream,
     URL,
     URLSearchParams,
     atob,
@@ -125,30 +165,41 @@ function defineGlobals(global: Record<string, unknown>): void {
     clearInterval: clearTimer,
     clearTimeout: clearTimer,
     console,
-    crypto: new Crypto(),
+    crypto,
     fetch,
     queueMicrotask,
     setInterval,
     setTimeout,
-    structuredClone: (value: unknown): unknown => cloneOf(value),
+    structuredClone,
     navigator: Object.freeze({ userAgent: 'Proxylet/1' }),
-    performance: Object.freeze({ now: () => host().nowMs() - startedMs, timeOrigin: startedMs }),
-    reportError: report,
+    performance: performance(),
+    reportError,
   };
   for (const [name, value] of Object.entries(values)) {
     Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: false });
   }
 }
 
-let startedMs = 0;
+/** A global whose part of the prelude runs when somebody first reads it. */
+function defineLazily(global: Record<string, unknown>, name: string, load: () => unknown): void {
+  const become = (value: unknown): void => {
+    Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: false });
+  };
+  Object.defineProperty(global, name, {
+    get: () => {
+      const value = load();
+      become(value);
+      return value;
+    },
+    set: become,
+    configurable: true,
+    enumerable: false,
+  });
+}
 
-function cloneOf(value: unknown): unknown {
-  try {
-    return host().clone(value);
-  } catch (error) {
-    const { message } = describeError(error, guestCaps.errorMessageChars, 0);
-    throw new DOMException(message, 'DataCloneError');
-  }
+function reportError(error: unknown): void {
+  needArguments(arguments.length, 1, 'reportError');
+  report(error);
 }
 
 function queueMicrotask(callback: unknown): void {
@@ -167,7 +218,10 @@ async function runLater(callback: () => unknown): Promise<void> {
 
 /** The part of the native module that the prelude uses; it must never reach guest code (isolates.md R14). */
 interface NativeModule {
-  readonly ExternalCopy: new (value: unknown) => { copy(): unknown };
+  readonly ExternalCopy: new (
+    value: unknown,
+    options: { transferList: readonly ArrayBuffer[] },
+  ) => { copy(options: { transferIn: boolean }): unknown };
 }
 
 /**
@@ -180,13 +234,17 @@ function boot(
   ...functions: readonly unknown[]
 ): { enter: typeof enter; attach: typeof attach } {
   const table = Object.fromEntries(names.split(' ').map((name, index) => [name, functions[index]]));
-  const given = { ...table, clone: (value: unknown) => new ExternalCopy(value).copy() } as unknown as Host;
-  setHost(given);
-  startedMs = given.nowMs();
+  const clone: Host['clone'] = (value, transfer) =>
+    new ExternalCopy(value, { transferList: transfer }).copy({ transferIn: transfer.length > 0 });
+  const { nowMs } = table as unknown as Host;
+  setHost({ ...table, clone, startedMs: nowMs() } as unknown as Host);
   setErrorReporter(report);
   const global = globalThis as unknown as Record<string, unknown>;
   harden(global);
   defineGlobals(global);
+  defineGlobalEvents(global);
+  defineLazily(global, 'URLPattern', loadUrlPattern);
+  refuseCloning(URL, URLSearchParams, Headers, Request, Response, FormData, Event, EventTarget);
   return { enter, attach };
 }
 

@@ -29,38 +29,63 @@ const counts = new Map<string, number>();
 const starts = new Map<string, number>();
 
 /** Console standard, as far as it means something without a screen. Each call is one line of the log. */
-export const console = {
+const members = {
   ...logger(),
   log: (...values: unknown[]): void => write('info', values),
   trace: (...values: unknown[]): void => write('debug', [...values, new Error('Trace').stack]),
-  dir: (value: unknown): void => write('info', [value]),
-  table: (value: unknown): void => write('info', [value]),
+  dir: (...values: unknown[]): void => write('info', values.slice(0, 1)),
+  dirxml: (...values: unknown[]): void => write('info', values),
+  table: (...values: unknown[]): void => write('info', values.slice(0, 1)),
   group: (...values: unknown[]): void => write('info', values),
   groupCollapsed: (...values: unknown[]): void => write('info', values),
   groupEnd: (): void => undefined,
   clear: (): void => undefined,
-  assert(condition: unknown, ...values: unknown[]): void {
-    if (!condition) write('error', ['Assertion failed:', ...values]);
+  assert(...values: unknown[]): void {
+    const [condition, ...rest] = values;
+    if (!condition) write('error', ['Assertion failed:', ...rest]);
   },
-  count(label = 'default'): void {
-    const count = (counts.get(label) ?? 0) + 1;
-    counts.set(label, count);
-    write('info', [`${label}: ${count}`]);
+  count(label: unknown = 'default'): void {
+    const name = labelOf(label);
+    const count = (counts.get(name) ?? 0) + 1;
+    remember(counts, name, count);
+    write('info', [`${name}: ${count}`]);
   },
-  countReset(label = 'default'): void {
-    counts.delete(label);
+  countReset(label: unknown = 'default'): void {
+    counts.delete(labelOf(label));
   },
-  time(label = 'default'): void {
-    starts.set(label, host().nowMs());
+  time(label: unknown = 'default'): void {
+    remember(starts, labelOf(label), host().nowMs());
   },
-  timeLog(label = 'default', ...values: unknown[]): void {
-    write('info', [`${label}: ${elapsed(label)} ms`, ...values]);
+  timeLog(label: unknown = 'default', ...values: unknown[]): void {
+    const name = labelOf(label);
+    write('info', [`${name}: ${elapsed(name)} ms`, ...values]);
   },
-  timeEnd(label = 'default'): void {
-    write('info', [`${label}: ${elapsed(label)} ms`]);
-    starts.delete(label);
+  timeEnd(label: unknown = 'default'): void {
+    const name = labelOf(label);
+    write('info', [`${name}: ${elapsed(name)} ms`]);
+    starts.delete(name);
   },
 };
+
+/** A namespace object: its prototype is an empty object of its own. */
+export const console = Object.create(
+  {},
+  {
+    ...Object.getOwnPropertyDescriptors(members),
+    [Symbol.toStringTag]: { value: 'console', configurable: true },
+  },
+) as typeof members;
+
+const maxLabels = 1000;
+
+function remember(map: Map<string, number>, label: string, value: number): void {
+  if (map.size < maxLabels || map.has(label)) map.set(label, value);
+}
+
+function labelOf(label: unknown): string {
+  if (typeof label === 'symbol') throw new TypeError('a label is text');
+  return String(label);
+}
 
 function elapsed(label: string): number {
   return host().nowMs() - (starts.get(label) ?? host().nowMs());

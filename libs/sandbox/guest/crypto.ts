@@ -1,5 +1,7 @@
 import { DOMException } from './dom-exception.js';
 import { host } from './host.js';
+import { makeSubtle, type SubtleCrypto } from './subtle.js';
+import { defineInterface } from './webidl.js';
 
 const quotaBytes = 65_536;
 const integerViews = [
@@ -14,9 +16,25 @@ const integerViews = [
   BigUint64Array,
 ];
 
-/** Web Cryptography §10: random values; the bytes come from the host's generator. */
+let isMade = false;
+
+/** Web Cryptography §10: random values come from the host's generator. */
 export class Crypto {
+  #subtle: SubtleCrypto | undefined;
+
+  constructor() {
+    // The global's own object is the first and only one.
+    if (isMade) throw new TypeError('Illegal constructor');
+    isMade = true;
+  }
+
+  get subtle(): SubtleCrypto {
+    this.#subtle ??= makeSubtle();
+    return this.#subtle;
+  }
+
   getRandomValues<T extends ArrayBufferView>(view: T): T {
+    void this.#subtle;
     if (!integerViews.some((type) => view instanceof type)) {
       throw new DOMException('getRandomValues takes an integer typed array', 'TypeMismatchError');
     }
@@ -30,10 +48,20 @@ export class Crypto {
   }
 
   randomUUID(): string {
-    const bytes = this.getRandomValues(new Uint8Array(16));
-    bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-    bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+    void this.#subtle;
+    return randomUuid();
   }
+}
+
+defineInterface(Crypto, 'Crypto', { getRandomValues: 1 });
+
+export const crypto = new Crypto();
+
+export function randomUuid(): string {
+  const random = host().random(16);
+  const bytes = Array.from(random, (sign) => sign.charCodeAt(0));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

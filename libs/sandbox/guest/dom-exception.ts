@@ -1,34 +1,87 @@
-const legacyCodes: Readonly<Record<string, number>> = {
-  IndexSizeError: 1,
-  NotFoundError: 8,
-  NotSupportedError: 9,
-  InvalidStateError: 11,
-  SyntaxError: 12,
-  InvalidAccessError: 15,
-  TypeMismatchError: 17,
-  SecurityError: 18,
-  NetworkError: 19,
-  AbortError: 20,
-  QuotaExceededError: 22,
-  TimeoutError: 23,
-  DataCloneError: 25,
-};
+import { defineInterface } from './webidl.js';
 
-/** Web IDL §2.8.1. */
-export class DOMException extends Error {
+/** Web IDL §2.8.1: names with a legacy code, in the order of their codes from 1 on; empty where there is none left. */
+const constants = [
+  'INDEX_SIZE_ERR',
+  'DOMSTRING_SIZE_ERR',
+  'HIERARCHY_REQUEST_ERR',
+  'WRONG_DOCUMENT_ERR',
+  'INVALID_CHARACTER_ERR',
+  'NO_DATA_ALLOWED_ERR',
+  'NO_MODIFICATION_ALLOWED_ERR',
+  'NOT_FOUND_ERR',
+  'NOT_SUPPORTED_ERR',
+  'INUSE_ATTRIBUTE_ERR',
+  'INVALID_STATE_ERR',
+  'SYNTAX_ERR',
+  'INVALID_MODIFICATION_ERR',
+  'NAMESPACE_ERR',
+  'INVALID_ACCESS_ERR',
+  'VALIDATION_ERR',
+  'TYPE_MISMATCH_ERR',
+  'SECURITY_ERR',
+  'NETWORK_ERR',
+  'ABORT_ERR',
+  'URL_MISMATCH_ERR',
+  'QUOTA_EXCEEDED_ERR',
+  'TIMEOUT_ERR',
+  'INVALID_NODE_TYPE_ERR',
+  'DATA_CLONE_ERR',
+];
+
+const names =
+  'IndexSizeError,,HierarchyRequestError,WrongDocumentError,InvalidCharacterError,,NoModificationAllowedError,NotFoundError,NotSupportedError,InUseAttributeError,InvalidStateError,SyntaxError,InvalidModificationError,NamespaceError,InvalidAccessError,,TypeMismatchError,SecurityError,NetworkError,AbortError,URLMismatchError,QuotaExceededError,TimeoutError,InvalidNodeTypeError,DataCloneError'.split(
+    ',',
+  );
+
+const { captureStackTrace } = Error as unknown as { captureStackTrace: (on: object, below: unknown) => void };
+
+/** Web IDL §2.8.1. Its constructor is not `Error`'s heir, its prototype is. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- its prototype is an Error's, its constructor is not
+export class DOMException {
+  readonly #message: string;
   readonly #name: string;
 
-  constructor(message = '', nameOrOptions: string | { name?: string; cause?: unknown } = 'Error') {
-    const options = typeof nameOrOptions === 'string' ? { name: nameOrOptions } : nameOrOptions;
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
-    this.#name = options.name ?? 'Error';
+  constructor(message: unknown = '', nameOrOptions: unknown = 'Error') {
+    this.#message = String(message);
+    if (typeof nameOrOptions === 'object' && nameOrOptions !== null) {
+      const { name = 'Error' } = nameOrOptions as { name?: unknown };
+      this.#name = String(name);
+      if ('cause' in nameOrOptions) {
+        Object.defineProperty(this, 'cause', {
+          value: nameOrOptions.cause,
+          writable: true,
+          configurable: true,
+          enumerable: false,
+        });
+      }
+    } else {
+      this.#name = String(nameOrOptions);
+    }
+    captureStackTrace(this, DOMException);
   }
 
-  override get name(): string {
+  get name(): string {
     return this.#name;
   }
 
+  get message(): string {
+    return this.#message;
+  }
+
   get code(): number {
-    return Object.hasOwn(legacyCodes, this.#name) ? (legacyCodes[this.#name] ?? 0) : 0;
+    return this.#name === '' ? 0 : names.indexOf(this.#name) + 1;
   }
 }
+
+/** As `Error` where TypeScript asks for one. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- its prototype is an Error's, its constructor is not
+export interface DOMException extends Error {}
+
+for (const [index, name] of constants.entries()) {
+  for (const holder of [DOMException, DOMException.prototype]) {
+    Object.defineProperty(holder, name, { value: index + 1, enumerable: true });
+  }
+}
+Object.setPrototypeOf(DOMException.prototype, Error.prototype);
+defineInterface(DOMException, 'DOMException');

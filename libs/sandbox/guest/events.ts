@@ -1,68 +1,8 @@
 import { DOMException } from './dom-exception.js';
+import { Event, eventState, markTrusted } from './event.js';
+import { defineInterface, toDictionary } from './webidl.js';
 
-export interface EventInit {
-  bubbles?: boolean;
-  cancelable?: boolean;
-  composed?: boolean;
-}
-
-/** DOM §2.2, without a tree: an event has one target and no path. */
-export class Event {
-  readonly type: string;
-  readonly bubbles: boolean;
-  readonly cancelable: boolean;
-  readonly composed: boolean;
-  readonly timeStamp: number = Date.now();
-  readonly isTrusted: boolean = false;
-  readonly eventPhase: number = 0;
-  #target: EventTarget | null = null;
-  #isPrevented = false;
-  #isStopped = false;
-
-  constructor(type: string, init: EventInit = {}) {
-    this.type = String(type);
-    this.bubbles = Boolean(init.bubbles);
-    this.cancelable = Boolean(init.cancelable);
-    this.composed = Boolean(init.composed);
-  }
-
-  get target(): EventTarget | null {
-    return this.#target;
-  }
-
-  get currentTarget(): EventTarget | null {
-    return this.#target;
-  }
-
-  get defaultPrevented(): boolean {
-    return this.#isPrevented;
-  }
-
-  preventDefault(): void {
-    if (this.cancelable) this.#isPrevented = true;
-  }
-
-  stopPropagation(): void {}
-
-  stopImmediatePropagation(): void {
-    this.#isStopped = true;
-  }
-
-  composedPath(): EventTarget[] {
-    return this.#target === null ? [] : [this.#target];
-  }
-
-  /** Gives the target its way to deliver without a public setter. */
-  static deliver(event: Event, target: EventTarget, listeners: readonly Listener[]): void {
-    event.#target = target;
-    for (const listener of listeners) {
-      if (event.#isStopped) return;
-      if (listener.isRemoved) continue;
-      if (listener.once) listener.remove();
-      callListener(listener, event, target);
-    }
-  }
-}
+export { CustomEvent, Event, type EventInit, markTrusted } from './event.js';
 
 type EventListener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown };
 
@@ -71,6 +11,7 @@ interface Listener {
   readonly callback: EventListener;
   readonly capture: boolean;
   readonly once: boolean;
+  readonly passive: boolean;
   isRemoved: boolean;
   readonly remove: () => void;
 }
@@ -89,100 +30,195 @@ export function setErrorReporter(reporter: (error: unknown) => void): void {
   report = reporter;
 }
 
-function callListener(listener: Listener, event: Event, target: EventTarget): void {
-  try {
-    const { callback } = listener;
-    if (typeof callback === 'function') callback.call(target, event);
-    else callback.handleEvent(event);
-  } catch (error) {
-    report(error);
-  }
+export function reportException(error: unknown): void {
+  report(error);
 }
 
+let shownAs: (target: EventTarget) => object;
+/** Lets a target stand for another object: the global is no instance of `EventTarget`. */
+export let showAs: (target: EventTarget, shown: object) => void;
+let isSignal: (value: unknown) => boolean = () => false;
+
+export function setSignalCheck(check: (value: unknown) => boolean): void {
+  isSignal = check;
+}
+
+/** DOM §2.7. */
 export class EventTarget {
   #listeners: Listener[] = [];
+  #shown: object | undefined;
 
-  addEventListener(
-    type: string,
-    callback: EventListener | null,
-    options: boolean | ListenerOptions = {},
-  ): void {
-    if (callback === null || callback === undefined) return;
-    const settings = typeof options === 'boolean' ? { capture: options } : options;
-    if (settings.signal?.aborted === true) return;
-    const capture = Boolean(settings.capture);
-    const exists = this.#listeners.some(
-      (known) => known.type === type && known.callback === callback && known.capture === capture,
+  addEventListener(type: string, callback: EventListener | null, options?: boolean | ListenerOptions): void {
+    const { capture, once, passive, signal } = optionsOf(options);
+    if (signal !== undefined && !isSignal(signal)) throw new TypeError('signal is an AbortSignal');
+    const listeners = this.#listeners;
+    if (!isListener(callback) || (signal as { aborted?: boolean } | undefined)?.aborted === true) return;
+    const name = String(type);
+    const exists = listeners.some(
+      (known) => known.type === name && known.callback === callback && known.capture === capture,
     );
     if (exists) return;
     const listener: Listener = {
-      type: String(type),
+      type: name,
       callback,
       capture,
-      once: Boolean(settings.once),
+      once,
+      passive,
       isRemoved: false,
       remove: () => {
         listener.isRemoved = true;
         this.#listeners = this.#listeners.filter((known) => known !== listener);
       },
     };
-    this.#listeners.push(listener);
-    settings.signal?.addEventListener('abort', listener.remove, { once: true });
+    this.#listeners = [...listeners, listener];
+    (signal as EventTarget | undefined)?.addEventListener('abort', listener.remove, { once: true });
   }
 
   removeEventListener(
     type: string,
     callback: EventListener | null,
-    options: boolean | ListenerOptions = {},
+    options?: boolean | ListenerOptions,
   ): void {
-    const capture = typeof options === 'boolean' ? options : Boolean(options.capture);
+    const capture =
+      typeof options === 'object' || typeof options === 'function'
+        ? Boolean(toDictionary(options, 'removeEventListener')['capture'])
+        : Boolean(options);
+    const name = String(type);
+    if (!isListener(callback)) return;
     const found = this.#listeners.find(
-      (known) => known.type === type && known.callback === callback && known.capture === capture,
+      (known) => known.type === name && known.callback === callback && known.capture === capture,
     );
     found?.remove();
   }
 
   dispatchEvent(event: Event): boolean {
     if (!(event instanceof Event)) throw new TypeError('dispatchEvent takes an Event');
-    if (event.target !== null && event.eventPhase !== 0) {
+    return this.#dispatch(event);
+  }
+
+  #dispatch(event: Event): boolean {
+    const state = eventState(event);
+    if (state.isDispatching) {
       throw new DOMException('The event is already being dispatched', 'InvalidStateError');
     }
-    Event.deliver(
-      event,
-      this,
-      this.#listeners.filter((listener) => listener.type === event.type),
-    );
-    return !event.defaultPrevented;
-  }
-}
-
-export class CustomEvent extends Event {
-  readonly detail: unknown;
-
-  constructor(type: string, init: EventInit & { detail?: unknown } = {}) {
-    super(type, init);
-    this.detail = init.detail ?? null;
-  }
-}
-
-/** Defines `on<type>` on a prototype: the last function set is called with each event of that type. */
-export function defineHandler(prototype: EventTarget, type: string): void {
-  const handlers = new WeakMap<object, (event: Event) => unknown>();
-  const wrappers = new WeakMap<object, (event: Event) => unknown>();
-  Object.defineProperty(prototype, `on${type}`, {
-    configurable: true,
-    enumerable: true,
-    get(this: EventTarget) {
-      return handlers.get(this) ?? null;
-    },
-    set(this: EventTarget, value: unknown) {
-      if (!wrappers.has(this)) {
-        const wrapper = (event: Event): unknown => handlers.get(this)?.call(this, event);
-        wrappers.set(this, wrapper);
-        this.addEventListener(type, wrapper);
+    const target = shownAs(this);
+    const { type } = event;
+    state.isDispatching = true;
+    state.target = target;
+    state.currentTarget = target;
+    if (!state.isStopped) {
+      const heard = this.#listeners.filter((listener) => listener.type === type);
+      // Without a tree the capturing and the bubbling phase meet at the target, capturing first.
+      for (const capture of [true, false]) {
+        if (state.isStopped) break;
+        callListeners(heard, capture, event, target);
       }
-      if (typeof value === 'function') handlers.set(this, value as (event: Event) => unknown);
-      else handlers.delete(this);
+    }
+    state.isDispatching = false;
+    state.currentTarget = null;
+    state.isStopped = false;
+    state.isStoppedAtOnce = false;
+    return !state.isCanceled;
+  }
+
+  static {
+    shownAs = (target) => target.#shown ?? target;
+    showAs = (target, shown) => {
+      target.#shown = shown;
+    };
+  }
+}
+
+defineInterface(EventTarget, 'EventTarget', {
+  addEventListener: 2,
+  removeEventListener: 2,
+  dispatchEvent: 1,
+});
+
+function isListener(callback: unknown): callback is EventListener {
+  if (callback === null || callback === undefined) return false;
+  if (typeof callback !== 'function' && typeof callback !== 'object') {
+    throw new TypeError('a listener is a function or an object');
+  }
+  return true;
+}
+
+function optionsOf(options: unknown): {
+  capture: boolean;
+  once: boolean;
+  passive: boolean;
+  signal: unknown;
+} {
+  if (typeof options !== 'object' && typeof options !== 'function') {
+    return { capture: Boolean(options), once: false, passive: false, signal: undefined };
+  }
+  const { capture, once, passive, signal } = toDictionary(options, 'addEventListener');
+  return { capture: Boolean(capture), once: Boolean(once), passive: Boolean(passive), signal };
+}
+
+function callListeners(heard: readonly Listener[], capture: boolean, event: Event, target: object): void {
+  const state = eventState(event);
+  for (const listener of heard) {
+    if (listener.capture !== capture || listener.isRemoved) continue;
+    if (listener.once) listener.remove();
+    state.inPassiveListener = listener.passive;
+    try {
+      const { callback } = listener;
+      if (typeof callback === 'function') Reflect.apply(callback, target, [event]);
+      else callHandleEvent(callback, event);
+    } catch (error) {
+      report(error);
+    }
+    state.inPassiveListener = false;
+    if (state.isStoppedAtOnce) return;
+  }
+}
+
+function callHandleEvent(callback: { handleEvent(event: Event): unknown }, event: Event): void {
+  const { handleEvent } = callback;
+  if (typeof handleEvent !== 'function') throw new TypeError('handleEvent is not a function');
+  Reflect.apply(handleEvent, callback, [event]);
+}
+
+/** Dispatches an event of the platform itself. */
+export function fire(target: EventTarget, event: Event): boolean {
+  markTrusted(event);
+  return target.dispatchEvent(event);
+}
+
+type Handler = (this: object, ...args: unknown[]) => unknown;
+
+/**
+ * Defines `on<type>` (HTML §8.1.8): the last function set is called with each event of that type, at the place where
+ * the first was set. `call` tells how, where an event's handler takes other arguments.
+ */
+export function defineHandler(
+  holder: object,
+  type: string,
+  targetOf: (self: unknown) => EventTarget,
+  call: (handler: Handler, target: object, event: Event) => void = callHandler,
+): void {
+  const handlers = new WeakMap<EventTarget, Handler | null>();
+  const wired = new WeakSet<EventTarget>();
+  const accessors = {
+    get [`on${type}`](): unknown {
+      return handlers.get(targetOf(this)) ?? null;
     },
-  });
+    set [`on${type}`](value: unknown) {
+      const target = targetOf(this);
+      handlers.set(target, typeof value === 'function' ? (value as Handler) : null);
+      if (wired.has(target)) return;
+      wired.add(target);
+      target.addEventListener(type, (event) => {
+        const handler = handlers.get(target) ?? null;
+        if (handler !== null) call(handler, shownAs(target), event);
+      });
+    },
+  };
+  const descriptor = Object.getOwnPropertyDescriptor(accessors, `on${type}`);
+  if (descriptor !== undefined) Object.defineProperty(holder, `on${type}`, descriptor);
+}
+
+function callHandler(handler: Handler, target: object, event: Event): void {
+  if (Reflect.apply(handler, target, [event]) === false) event.preventDefault();
 }

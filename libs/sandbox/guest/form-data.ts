@@ -1,12 +1,16 @@
 import { Blob, blobBytes, File, join } from './blob.js';
-import { Crypto } from './crypto.js';
+import { randomUuid } from './crypto.js';
 import { host } from './host.js';
 import { exactBuffer } from './ops.js';
 import { URLSearchParams } from './url-search-params.js';
+import { defineInterface, defineIterable } from './webidl.js';
 
 type FormValue = string | File;
 
+let entryAt: (form: FormData, index: number) => [string, FormValue] | undefined;
+
 /** XMLHttpRequest §5. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- its iteration is defined below, on the prototype
 export class FormData {
   #entries: [name: string, value: FormValue][] = [];
 
@@ -50,37 +54,34 @@ export class FormData {
     this.#entries[at] = [key, held];
   }
 
-  forEach(callback: (value: FormValue, name: string, form: FormData) => void, thisArg?: unknown): void {
-    for (const [name, value] of this.#entries) Reflect.apply(callback, thisArg, [value, name, this]);
-  }
-
-  *entries(): Generator<[string, FormValue]> {
-    for (const [name, value] of this.#entries) yield [name, value];
-  }
-
-  *keys(): Generator<string> {
-    for (const [name] of this.#entries) yield name;
-  }
-
-  *values(): Generator<FormValue> {
-    for (const [, value] of this.#entries) yield value;
-  }
-
-  [Symbol.iterator](): Generator<[string, FormValue]> {
-    return this.entries();
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'FormData';
+  static {
+    entryAt = (form, index) => form.#entries[index];
   }
 }
+
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- its iteration is defined below, on the prototype
+export interface FormData extends Iterable<[string, FormValue]> {}
+defineIterable<FormData, FormValue>(FormData, 'FormData', (form, index) => entryAt(form, index));
+defineInterface(FormData, 'FormData', {
+  constructor: 0,
+  append: 2,
+  delete: 1,
+  get: 1,
+  getAll: 1,
+  has: 1,
+  set: 2,
+  forEach: 1,
+});
 
 function scalar(value: unknown): string {
   return String(value).toWellFormed();
 }
 
 function valueOf(value: unknown, filename: string | undefined): FormValue {
-  if (!(value instanceof Blob)) return scalar(value);
+  if (!(value instanceof Blob)) {
+    if (filename !== undefined) throw new TypeError('a file name goes with a Blob');
+    return scalar(value);
+  }
   if (value instanceof File && filename === undefined) return value;
   const name = filename ?? (value instanceof File ? value.name : 'blob');
   return new File([value], name, {
@@ -91,7 +92,7 @@ function valueOf(value: unknown, filename: string | undefined): FormValue {
 
 /** HTML §4.10.22.7: the form as multipart/form-data, and its content type. */
 export function encodeForm(form: FormData): [bytes: Uint8Array, contentType: string] {
-  const boundary = `----proxylet-${new Crypto().randomUUID()}`;
+  const boundary = `----proxylet-${randomUuid()}`;
   const parts: Uint8Array[] = [];
   for (const [name, value] of form) {
     const head = `--${boundary}\r\nContent-Disposition: form-data; name="${escapeName(withCrlf(name))}"`;
@@ -129,7 +130,9 @@ const maxParts = 10_000;
 export function decodeForm(bytes: Uint8Array, contentType: string): FormData {
   const [essence = '', ...parameters] = contentType.split(';');
   const type = essence.trim().toLowerCase();
-  if (type === 'application/x-www-form-urlencoded') return fromQuery(text(bytes));
+  if (type === 'application/x-www-form-urlencoded') {
+    return fromQuery(host().decodeUtf8KeepingMark(exactBuffer(bytes)));
+  }
   const boundary = parameters
     .map((parameter) => /^\s*boundary=(?:"([^"]{1,200})"|([^\s"]{1,200}))\s*$/i.exec(parameter))
     .find((match) => match !== null);

@@ -1,4 +1,5 @@
 import { guestCaps } from './host.js';
+import { defineInterface, defineIterable } from './webidl.js';
 
 const namePattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
@@ -16,7 +17,11 @@ export let headersFromList: (list: string[], guard: HeadersGuard) => Headers;
 /** Names and values in turn, one line each. */
 export let headersText: (headers: Headers) => string;
 
+let listOf: (headers: Headers) => string[];
+let sorted: (headers: Headers) => [string, string][];
+
 /** Fetch §2.2. Names keep no case; equal names are joined when read, but for `set-cookie`. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- its iteration is defined below, on the prototype
 export class Headers {
   /** Lower-case names and values in turn, in the order they came. */
   #list: string[] = [];
@@ -83,35 +88,11 @@ export class Headers {
       this.#list.push(key, text);
       return;
     }
-    this.#list[at + 1] = text;
+    this.#list = [...this.#list.slice(0, at + 1), text, ...this.#list.slice(at + 2)];
     const rest = this.#list.splice(at + 2);
     for (let index = 0; index < rest.length; index += 2) {
       if (rest[index] !== key) this.#list.push(rest[index] ?? '', rest[index + 1] ?? '');
     }
-  }
-
-  forEach(callback: (value: string, name: string, headers: Headers) => void, thisArg?: unknown): void {
-    for (const [name, value] of this.#sorted()) Reflect.apply(callback, thisArg, [value, name, this]);
-  }
-
-  *entries(): Generator<[string, string]> {
-    yield* this.#sorted();
-  }
-
-  *keys(): Generator<string> {
-    for (const [name] of this.#sorted()) yield name;
-  }
-
-  *values(): Generator<string> {
-    for (const [, value] of this.#sorted()) yield value;
-  }
-
-  [Symbol.iterator](): Generator<[string, string]> {
-    return this.entries();
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'Headers';
   }
 
   #sorted(): [string, string][] {
@@ -141,6 +122,8 @@ export class Headers {
   }
 
   static {
+    listOf = (headers) => headers.#list;
+    sorted = (headers) => headers.#sorted();
     headersFromList = (list, guard) => {
       const headers = new Headers();
       headers.#list = list;
@@ -171,6 +154,31 @@ function trimmed(text: string): string {
   const isClean = text.charCodeAt(0) > 0x20 && text.charCodeAt(text.length - 1) > 0x20;
   return isClean || text === '' ? text : text.replace(edges, '');
 }
+
+/** Sorted once for a whole iteration, as long as nothing changes. */
+const sortedOf = new WeakMap<Headers, { list: string[]; length: number; pairs: [string, string][] }>();
+
+function sortedPairs(headers: Headers): [string, string][] {
+  const list = listOf(headers);
+  const known = sortedOf.get(headers);
+  if (known?.list === list && known.length === list.length) return known.pairs;
+  const pairs = sorted(headers);
+  sortedOf.set(headers, { list, length: list.length, pairs });
+  return pairs;
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- its iteration is defined below, on the prototype
+export interface Headers extends Iterable<[string, string]> {}
+defineIterable<Headers, string>(Headers, 'Headers', (headers, index) => sortedPairs(headers)[index]);
+defineInterface(Headers, 'Headers', {
+  constructor: 0,
+  append: 2,
+  delete: 1,
+  get: 1,
+  has: 1,
+  set: 2,
+  forEach: 1,
+});
 
 /** From lines of names and values in turn, as they came over the wire. */
 export function headersFromLines(lines: readonly string[], start: number, guard: HeadersGuard): Headers {

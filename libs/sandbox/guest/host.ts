@@ -33,10 +33,16 @@ export interface Host {
   /** One character 0-255 for each random byte. */
   readonly random: (count: number) => string;
   readonly decodeUtf8: (bytes: ArrayBuffer) => string;
+  /** As `decodeUtf8`, but a byte order mark at the front stays. */
+  readonly decodeUtf8KeepingMark: (bytes: ArrayBuffer) => string;
   readonly encodeUtf8: (text: string) => ArrayBuffer;
   /** Native structured clone. */
-  readonly clone: (value: unknown) => unknown;
+  readonly clone: (value: unknown, transfer: readonly ArrayBuffer[]) => unknown;
+  /** Tables of legacy multi-byte encodings, as JSON. */
+  readonly encodings: () => string;
   readonly nowMs: () => number;
+  /** When the prelude began, as `nowMs`: the origin of `performance.now()`. */
+  readonly startedMs: number;
 }
 
 /** Constants of the wall, in one place: what the guest may send at once before it is refused on this side. */
@@ -48,6 +54,8 @@ export const guestCaps = {
   logLineChars: 8 * 1024,
   timers: 1000,
   operations: 256,
+  localOperations: 1024,
+  localBytes: 64 * 1024 * 1024,
 } as const;
 
 let given: Host | undefined;

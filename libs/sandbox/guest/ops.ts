@@ -10,6 +10,8 @@ export interface OpResult {
 }
 
 interface PendingOp {
+  /** Bytes it took along, of an operation that the runner does itself. */
+  readonly localBytes: number | undefined;
   readonly call: Activity;
   readonly resolve: (result: OpResult) => void;
   readonly reject: (error: unknown) => void;
@@ -30,26 +32,56 @@ const pending = new Map<number, PendingOp>();
 const sinks = new Map<number, { readonly call: Activity; readonly sink: OpSink }>();
 let lastId = 0;
 
+/** What the runner does without the engine, counted apart: many small ones at once are usual. */
+const localKinds = new Set(['crypto', 'zlib']);
+let localOps = 0;
+let localPending = 0;
+
+function refuseAbove(count: number, most: number): void {
+  if (count >= most) throw new DOMException(`at most ${most} operations at once`, 'QuotaExceededError');
+}
+
+/** One operation may be of any size, further ones only as far as their bytes together stay within bounds. */
+function refuseLocal(bytes: number): void {
+  refuseAbove(localOps, guestCaps.localOperations);
+  if (localOps > 0 && localPending + bytes > guestCaps.localBytes) {
+    throw new DOMException('too many bytes in operations at once', 'QuotaExceededError');
+  }
+}
+
+function removePending(id: number): PendingOp | undefined {
+  const op = pending.get(id);
+  if (op === undefined) return undefined;
+  pending.delete(id);
+  if (op.localBytes !== undefined) {
+    localOps -= 1;
+    localPending -= op.localBytes;
+  }
+  return op;
+}
+
 /** Asks the engine for something; the promise settles in an entry of its own, under its own time limit. */
 export function startOp(kind: string, text: string, bytes?: Uint8Array): StartedOp {
-  if (pending.size >= guestCaps.operations) {
-    throw new DOMException(`at most ${guestCaps.operations} operations at once`, 'QuotaExceededError');
-  }
+  const localBytes = localKinds.has(kind) ? (bytes?.byteLength ?? 0) : undefined;
+  if (localBytes === undefined) refuseAbove(pending.size - localOps, guestCaps.operations);
+  else refuseLocal(localBytes);
   const call = owningCall('an operation');
   lastId += 1;
   const id = lastId;
   call.ops ??= new Set();
   call.ops.add(id);
   const result = new Promise<OpResult>((resolve, reject) => {
-    pending.set(id, { call, resolve, reject });
+    pending.set(id, { call, resolve, reject, localBytes });
+    if (localBytes === undefined) return;
+    localOps += 1;
+    localPending += localBytes;
   });
   host().op(id, kind, text, bytes === undefined ? undefined : exactBuffer(bytes));
   return { id, result };
 }
 
 export function cancelOp(id: number, reason: unknown): void {
-  const op = pending.get(id);
-  pending.delete(id);
+  const op = removePending(id);
   const open = sinks.get(id);
   sinks.delete(id);
   if (op === undefined && open === undefined) return;
@@ -61,7 +93,7 @@ export function cancelOp(id: number, reason: unknown): void {
 /** The call is over: nobody hears of its operations any more. The host lets go of its own by itself. */
 export function releaseOps(call: Activity): void {
   for (const id of call.ops ?? []) {
-    pending.delete(id);
+    removePending(id);
     sinks.delete(id);
   }
   call.ops = undefined;
@@ -110,8 +142,7 @@ function drop(id: number, call: Activity): void {
 }
 
 function take(id: number, isStreaming: boolean): PendingOp | undefined {
-  const op = pending.get(id);
-  pending.delete(id);
+  const op = removePending(id);
   if (op === undefined) return undefined;
   if (!isStreaming) op.call.ops?.delete(id);
   enterAs(op.call);

@@ -2,6 +2,7 @@ import { type AbortSignal, createSignal, fireSignal } from './abort.js';
 import { Body, type BodyInit, type BodySource, readBodyInit, takeBody, teeBody } from './body.js';
 import { Headers, type HeadersInit } from './headers.js';
 import { URL } from './url.js';
+import { defineInterface } from './webidl.js';
 
 export interface RequestInit {
   method?: string;
@@ -98,11 +99,9 @@ export class Request extends Body {
       ),
     );
   }
-
-  get [Symbol.toStringTag](): string {
-    return 'Request';
-  }
 }
+
+defineInterface(Request, 'Request', { constructor: 1 });
 
 function partsOf(input: Request | { toString(): string }, init: RequestInit): RequestParts {
   const from = input instanceof Request ? input : undefined;

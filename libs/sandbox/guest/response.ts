@@ -1,6 +1,7 @@
 import { Body, type BodyInit, type BodySource, readBodyInit, teeBody } from './body.js';
 import { Headers, headersFromList, type HeadersInit } from './headers.js';
 import { URL } from './url.js';
+import { defineInterface } from './webidl.js';
 
 export interface ResponseInit {
   status?: number;
@@ -87,11 +88,9 @@ export class Response extends Body {
       new ResponseParts(status, '', headersFromList(['location', href], 'immutable'), null),
     );
   }
-
-  get [Symbol.toStringTag](): string {
-    return 'Response';
-  }
 }
+
+defineInterface(Response, 'Response', { constructor: 0, json: 1, redirect: 1 });
 
 function partsOf(body: BodyInit | null | undefined, init: ResponseInit, jsonType?: string): ResponseParts {
   const status = init.status === undefined ? 200 : Math.trunc(Number(init.status));

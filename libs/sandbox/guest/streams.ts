@@ -1,7 +1,7 @@
 import * as ponyfill from 'web-streams-polyfill';
-import type { ReadableStream, ReadableStreamDefaultReader } from 'web-streams-polyfill';
+import type { ReadableStream, ReadableStreamDefaultReader, WritableStream } from 'web-streams-polyfill';
 
-export type { ReadableStream };
+export type { ReadableStream, WritableStream };
 
 /**
  * Streams that something was read from. The standard keeps this flag inside the stream and the library does not
@@ -30,6 +30,18 @@ Stream.prototype.cancel = function (this: ReadableStream, reason?: unknown) {
   disturbed.add(this);
   return Reflect.apply(cancel, this, [reason]);
 };
+
+for (const [name, value] of Object.entries({
+  getReader: Stream.prototype.getReader,
+  cancel: Stream.prototype.cancel,
+  read: Reader.prototype.read,
+})) {
+  Object.defineProperty(value, 'name', { value: name, configurable: true });
+  Object.defineProperty(value, 'length', { value: 0, configurable: true });
+}
+for (const [name, value] of Object.entries(ponyfill)) {
+  Object.defineProperty(value, 'name', { value: name, configurable: true });
+}
 
 const all = { ...ponyfill, isDisturbed: (stream: object): boolean => disturbed.has(stream) };
 

@@ -1,5 +1,6 @@
 import { host } from './host.js';
 import { exactBuffer } from './ops.js';
+import { defineInterface, defineIterable } from './webidl.js';
 
 type Pairs = [name: string, value: string][];
 
@@ -8,14 +9,19 @@ export let linkParams: (params: URLSearchParams, onChange: (query: string) => vo
 /** Gives the parameters the content of a URL's new query, without telling the URL. */
 export let refillParams: (params: URLSearchParams, query: string) => void;
 
+let pairAt: (params: URLSearchParams, index: number) => [string, string] | undefined;
+let copyPairs: (params: URLSearchParams) => Pairs;
+
 /** URL §6.2 and the application/x-www-form-urlencoded coding of §5. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- its iteration is defined below, on the prototype
 export class URLSearchParams {
   #pairs: Pairs = [];
   /** Tells the URL these belong to. */
   #onChange: ((query: string) => void) | undefined;
 
   constructor(init: unknown = '') {
-    if (typeof init === 'object' && init !== null) this.#pairs = pairsOf(init);
+    if ((typeof init === 'object' && init !== null) || typeof init === 'function')
+      this.#pairs = pairsOf(init);
     else this.#pairs = parseQuery(String(init).replace(/^\?/, ''));
   }
 
@@ -70,35 +76,8 @@ export class URLSearchParams {
     this.#changed();
   }
 
-  forEach(callback: (value: string, name: string, params: URLSearchParams) => void, thisArg?: unknown): void {
-    for (const [name, value] of this.#pairs) Reflect.apply(callback, thisArg, [value, name, this]);
-  }
-
-  *entries(): Generator<[string, string]> {
-    for (let index = 0; index < this.#pairs.length; index += 1) {
-      const pair = this.#pairs[index];
-      if (pair !== undefined) yield [pair[0], pair[1]];
-    }
-  }
-
-  *keys(): Generator<string> {
-    for (const [name] of this.entries()) yield name;
-  }
-
-  *values(): Generator<string> {
-    for (const [, value] of this.entries()) yield value;
-  }
-
-  [Symbol.iterator](): Generator<[string, string]> {
-    return this.entries();
-  }
-
   toString(): string {
     return this.#pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'URLSearchParams';
   }
 
   #changed(): void {
@@ -112,14 +91,33 @@ export class URLSearchParams {
     refillParams = (params, query) => {
       params.#pairs = parseQuery(query);
     };
+    pairAt = (params, index) => params.#pairs[index];
+    copyPairs = (params) => params.#pairs.map(([name, value]) => [name, value]);
   }
 }
 
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- its iteration is defined below, on the prototype
+export interface URLSearchParams extends Iterable<[string, string]> {}
+defineIterable<URLSearchParams, string>(URLSearchParams, 'URLSearchParams', (params, index) =>
+  pairAt(params, index),
+);
+defineInterface(URLSearchParams, 'URLSearchParams', {
+  constructor: 0,
+  append: 2,
+  delete: 1,
+  get: 1,
+  getAll: 1,
+  has: 1,
+  set: 2,
+  forEach: 1,
+});
+
 function pairsOf(init: object): Pairs {
-  if (init instanceof URLSearchParams) return [...init.entries()];
-  if (!(Symbol.iterator in init)) {
-    return Object.entries(init).map(([name, value]) => [scalar(name), scalar(value)]);
+  const iterator: unknown = Reflect.get(init, Symbol.iterator);
+  if (iterator === URLSearchParams.prototype[Symbol.iterator] && init instanceof URLSearchParams) {
+    return copyPairs(init);
   }
+  if (iterator === undefined || iterator === null) return pairsOfRecord(init);
   return [...(init as Iterable<Iterable<unknown>>)].map((pair) => {
     const [name, value, ...rest] = [...pair];
     if (name === undefined || value === undefined || rest.length > 0) {
@@ -129,7 +127,19 @@ function pairsOf(init: object): Pairs {
   });
 }
 
+/** Web IDL's record: names that become equal as scalar values share one entry. */
+function pairsOfRecord(init: object): Pairs {
+  const record = new Map<string, string>();
+  for (const key of Reflect.ownKeys(init)) {
+    if (Reflect.getOwnPropertyDescriptor(init, key)?.enumerable !== true) continue;
+    if (typeof key === 'symbol') throw new TypeError('a name is no symbol');
+    record.set(scalar(key), scalar(Reflect.get(init, key)));
+  }
+  return [...record];
+}
+
 function scalar(value: unknown): string {
+  if (typeof value === 'symbol') throw new TypeError('a symbol is no text');
   return String(value).toWellFormed();
 }
 
@@ -159,7 +169,7 @@ function decode(text: string): string {
     length += 1;
     if (isEscape) index += 2;
   }
-  return host().decodeUtf8(exactBuffer(out.subarray(0, length)));
+  return host().decodeUtf8KeepingMark(exactBuffer(out.subarray(0, length)));
 }
 
 function hexValue(byte: number | undefined): number {

@@ -1,4 +1,5 @@
 import { host } from './host.js';
+import { defineInterface, needArguments } from './webidl.js';
 import { linkParams, refillParams, URLSearchParams } from './url-search-params.js';
 
 /** Order of the component lines that the host answers with. */
@@ -46,6 +47,7 @@ export class URL {
   #params: URLSearchParams | undefined;
 
   constructor(url: unknown, base?: unknown) {
+    needArguments(arguments.length, 1, 'URL');
     const parts = parse(url, base);
     if (parts === undefined) throw new TypeError('Invalid URL');
     this.#parts = parts;
@@ -56,7 +58,11 @@ export class URL {
   }
 
   static parse(url: unknown, base?: unknown): URL | null {
-    return URL.canParse(url, base) ? new URL(url, base) : null;
+    const parts = parse(url, base);
+    if (parts === undefined) return null;
+    const parsed = new URL('http://localhost/');
+    parsed.#parts = parts;
+    return parsed;
   }
 
   get href(): string {
@@ -146,15 +152,11 @@ export class URL {
   }
 
   toString(): string {
-    return this.href;
+    return this.#get('href');
   }
 
   toJSON(): string {
-    return this.href;
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'URL';
+    return this.#get('href');
   }
 
   #get(component: Component): string {
@@ -171,11 +173,14 @@ export class URL {
   }
 }
 
+defineInterface(URL, 'URL', { constructor: 1, canParse: 1, parse: 1 });
+
 function parse(url: unknown, base: unknown): string[] | undefined {
   const hasBase = base !== undefined;
-  const plain = hasBase ? undefined : cutPlainUrl(String(url));
+  const text = String(url);
+  const plain = hasBase ? undefined : cutPlainUrl(text);
   if (plain !== undefined) return plain;
-  const answer = host().url(hasBase ? 'resolve' : 'parse', String(url), hasBase ? String(base) : '');
+  const answer = host().url(hasBase ? 'resolve' : 'parse', text, hasBase ? String(base) : '');
   return answer === '' ? undefined : answer.split('\n');
 }
 

@@ -214,6 +214,42 @@ const cases: readonly [name: string, expression: string, expected: unknown][] = 
     'TypeError',
   ],
   [
+    'text streams',
+    `await (async () => { const s = new Response('ä€').body.pipeThrough(new TextDecoderStream()).pipeThrough(new TextEncoderStream()); return [...await new Response(s).bytes()] })()`,
+    [195, 164, 226, 130, 172],
+  ],
+  [
+    'compression there and back',
+    `await (async () => { const out = []; for (const format of ['gzip', 'deflate', 'deflate-raw']) { const small = new Response('ab'.repeat(50000)).body.pipeThrough(new CompressionStream(format)); const back = await new Response(small.pipeThrough(new DecompressionStream(format))).text(); out.push(back.length) } return out })()`,
+    [100_000, 100_000, 100_000],
+  ],
+  [
+    'compressed data that is damaged, cut off or followed by more',
+    `await (async () => { const good = await new Response(new Response('hello').body.pipeThrough(new CompressionStream('gzip'))).bytes(); const seen = []; for (const bytes of [good.map((b, i) => i === 12 ? b ^ 255 : b), good.slice(0, -4), new Uint8Array([...good, 1])]) { seen.push(await new Response(new Response(bytes).body.pipeThrough(new DecompressionStream('gzip'))).text().then(() => 'ok', (e) => e.name)) } return seen })()`,
+    ['TypeError', 'TypeError', 'TypeError'],
+  ],
+  [
+    'keys that sign, and do not leave',
+    `await (async () => { const key = await crypto.subtle.importKey('raw', new Uint8Array(16), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']); const data = new Uint8Array([1, 2]); const mac = await crypto.subtle.sign('HMAC', key, data); const refused = await crypto.subtle.exportKey('raw', key).catch((e) => e.name); return [mac.byteLength, await crypto.subtle.verify('HMAC', key, mac, data), refused, key.extractable, key.algorithm.hash.name] })()`,
+    [32, true, 'InvalidAccessError', false, 'SHA-256'],
+  ],
+  [
+    'a message channel',
+    `await new Promise((done) => { const { port1, port2 } = new MessageChannel(); port2.onmessage = (e) => { port1.close(); done([e.data, e.ports.length]) }; port1.postMessage({ a: [1n + 1n].length }) })`,
+    [{ a: 1 }, 0],
+  ],
+  [
+    'marks and measures',
+    `(() => { performance.mark('a', { startTime: 5 }); const m = performance.measure('m', { start: 'a', end: 9 }); const n = performance.getEntriesByName('m').length; performance.clearMarks(); performance.clearMeasures(); return [m.duration, m.entryType, n, performance.getEntriesByType('mark').length] })()`,
+    [4, 'measure', 1, 0],
+  ],
+  [
+    'URLPattern',
+    `(() => { const p = new URLPattern({ pathname: '/users/:id' }); return [p.test('https://a.example/users/7'), p.exec('https://a.example/users/7').pathname.groups.id, p.test('https://a.example/')] })()`,
+    [true, '7', false],
+  ],
+  ['a legacy encoding', `new TextDecoder('shift_jis').decode(new Uint8Array([0x82, 0xa0, 0x41]))`, 'あA'],
+  [
     'performance and navigator',
     `[typeof performance.now(), typeof navigator.userAgent, self === globalThis]`,
     ['number', 'string', true],

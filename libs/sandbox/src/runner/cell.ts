@@ -13,6 +13,8 @@ export interface CellOutside {
   readonly callFailed: (callId: number, code: string, detail: string) => void;
   readonly cancelOp: (wireId: number) => void;
   readonly log: (cell: Cell, callId: number, level: string, text: string) => void;
+  /** A call ended, however it did. */
+  readonly callOver: (cell: Cell, callId: number) => void;
   readonly gone: (cell: Cell, reason: string) => void;
 }
 
@@ -122,6 +124,7 @@ export class Cell {
     const call = this.calls.get(callId);
     if (call === undefined) return;
     this.calls.delete(callId);
+    this.outside.callOver(this, callId);
     clearTimeout(call.lateTimer);
     for (const timerId of call.timers ?? []) this.clearTimer(timerId);
     for (const wireId of call.ops ?? []) this.outside.cancelOp(wireId);
@@ -204,7 +207,7 @@ export class Cell {
       fault = error;
     }
     this.activeCallId = 0;
-    this.settle(isolate, callId, call, before, fault);
+    this.settle(isolate, callId, call, before, fault, kind);
   }
 
   private settle(
@@ -213,6 +216,7 @@ export class Cell {
     call: OpenCall | undefined,
     before: bigint,
     fault: unknown,
+    kind: EntryKind,
   ): void {
     if (isolate.isDisposed) {
       this.die('memory-limit', `It used more than its ${this.load.memoryMb} MB of memory.`, callId);
@@ -227,7 +231,10 @@ export class Cell {
       return;
     }
     // What is left is a rejection nobody handled: the call itself goes on (isolated-vm #273).
-    if (fault !== undefined) this.outside.log(this, callId, 'error', `Unhandled rejection: ${textOf(fault)}`);
+    if (fault === undefined) return;
+    // Listeners of the guest hear of it first; what fails in them is not told to them again.
+    if (kind !== entry.rejection) this.enter(entry.rejection, callId, callId, textOf(fault));
+    else this.outside.log(this, callId, 'error', `Unhandled rejection: ${textOf(fault)}`);
   }
 }
 

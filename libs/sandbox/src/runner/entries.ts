@@ -11,6 +11,7 @@ export const entry = {
   opBody: 8,
   opEnd: 9,
   timer: 10,
+  rejection: 11,
 } as const;
 
 export type EntryKind = (typeof entry)[keyof typeof entry];

@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import encodings from 'proxylet:encodings';
 
 /** Host functions that need no engine: pure, bounded, safe on any input. */
 
@@ -35,13 +36,22 @@ export function randomFunction(count: number): string {
 }
 
 const decoder = new TextDecoder();
+const keepingDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export function decodeFunction(bytes: ArrayBuffer): string {
   return decoder.decode(bytes);
+}
+
+export function decodeKeepingMarkFunction(bytes: ArrayBuffer): string {
+  return keepingDecoder.decode(bytes);
 }
 
 /** A copy: what a Buffer shares with the pool must not cross. */
 export function encodeFunction(text: string): ArrayBuffer {
   const bytes = Buffer.from(text, 'utf8');
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+}
+
+export function encodingsFunction(): string {
+  return encodings;
 }

@@ -2,8 +2,16 @@ import { type Frame, toEngine, toRunner } from '../wire/frames.js';
 import type { LoadMessage } from '../wire/messages.js';
 import { Cell, type CellOutside } from './cell.js';
 import { entry } from './entries.js';
-import { decodeFunction, encodeFunction, randomFunction, urlFunction } from './host-functions.js';
+import {
+  decodeFunction,
+  decodeKeepingMarkFunction,
+  encodeFunction,
+  encodingsFunction,
+  randomFunction,
+  urlFunction,
+} from './host-functions.js';
 import type { HostFunctions } from './isolate.js';
+import { LocalOps } from './local-ops.js';
 import type { Output } from './output.js';
 import type { Prelude } from './prelude.js';
 
@@ -21,6 +29,7 @@ export class Runner {
   private readonly wireIdOfOp = new Map<Cell, Map<number, number>>();
   private lastOp = 0;
   private readonly outside: CellOutside;
+  private readonly localOps = new LocalOps();
 
   constructor(
     private readonly out: Output,
@@ -37,6 +46,7 @@ export class Runner {
       },
       cancelOp: (wireId) => this.cancelOp(wireId),
       log: (cell, callId, level, text) => this.log(cell, callId, level, text),
+      callOver: (cell, callId) => this.localOps.release(cell, callId),
       gone: (cell, reason) => this.forget(cell, reason),
     };
   }
@@ -157,6 +167,7 @@ export class Runner {
   }
 
   private forget(cell: Cell, reason: string): void {
+    this.localOps.forget(cell);
     if (this.cells.get(cell.key) === cell) this.cells.delete(cell.key);
     for (const [wireId, op] of this.ops) {
       if (op.cell !== cell) continue;
@@ -224,12 +235,18 @@ export class Runner {
       url: urlFunction,
       random: randomFunction,
       decodeUtf8: decodeFunction,
+      decodeUtf8KeepingMark: decodeKeepingMarkFunction,
       encodeUtf8: encodeFunction,
+      encodings: encodingsFunction,
       nowMs: Date.now,
     };
   }
 
   private startOp(cell: Cell, opId: number, kind: string, text: string, bytes?: ArrayBuffer): void {
+    if (this.localOps.isLocal(kind)) {
+      this.localOps.start(cell, opId, kind, text, bytes);
+      return;
+    }
     this.lastOp = (this.lastOp % 0xffff_fffe) + 1;
     const wireId = this.lastOp;
     // What a call that is over asks for is not asked of anybody: its promise would reach no one.

@@ -1,0 +1,76 @@
+import type { Cell } from './cell.js';
+import { CryptoOps, type LocalResult } from './crypto-ops.js';
+import { entry } from './entries.js';
+import { ZlibOps } from './zlib-ops.js';
+
+interface CellOps {
+  readonly crypto: CryptoOps;
+  readonly zlib: ZlibOps;
+  /** Operations of one isolate run one after the other: its neighbours get the other threads of the pool. */
+  tail: Promise<void>;
+}
+
+const maxMessageChars = 500;
+
+/** Operations that the runner does itself, without the engine: they need no right but a thread of its pool. */
+export class LocalOps {
+  private readonly ofCell = new Map<Cell, CellOps>();
+
+  isLocal(kind: string): boolean {
+    return kind === 'crypto' || kind === 'zlib';
+  }
+
+  start(cell: Cell, opId: number, kind: string, text: string, bytes: ArrayBuffer | undefined): void {
+    const callId = cell.activeCallId;
+    const ops = this.opsOf(cell);
+    ops.tail = ops.tail.then(() => this.run(ops, cell, callId, opId, kind, text, bytes));
+  }
+
+  /** The call is over: what it left open is closed. */
+  release(cell: Cell, callId: number): void {
+    this.ofCell.get(cell)?.zlib.release(callId);
+  }
+
+  forget(cell: Cell): void {
+    this.ofCell.get(cell)?.zlib.dispose();
+    this.ofCell.delete(cell);
+  }
+
+  private opsOf(cell: Cell): CellOps {
+    const known = this.ofCell.get(cell);
+    if (known !== undefined) return known;
+    const made = { crypto: new CryptoOps(), zlib: new ZlibOps(), tail: Promise.resolve() };
+    this.ofCell.set(cell, made);
+    return made;
+  }
+
+  /** Never rejects. What a call asked for that is over by now is not begun. */
+  private async run(
+    { crypto, zlib }: CellOps,
+    cell: Cell,
+    callId: number,
+    opId: number,
+    kind: string,
+    text: string,
+    bytes: ArrayBuffer | undefined,
+  ): Promise<void> {
+    if (!cell.has(callId)) return;
+    let result: LocalResult;
+    try {
+      result =
+        kind === 'crypto'
+          ? await crypto.run(text, bytes ?? new ArrayBuffer(0))
+          : await zlib.run(callId, text, bytes);
+    } catch (error) {
+      cell.enterFor(callId, entry.opError, opId, wordsOf(error));
+      return;
+    }
+    if (!cell.has(callId)) this.release(cell, callId);
+    cell.enterFor(callId, entry.opResult, opId, result.text, result.bytes, false);
+  }
+}
+
+function wordsOf(error: unknown): string {
+  const { name, message } = error instanceof Error ? error : { name: 'OperationError', message: '' };
+  return `${name}\n${message.slice(0, maxMessageChars)}`;
+}
