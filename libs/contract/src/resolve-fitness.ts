@@ -10,6 +10,8 @@ export interface Hindrance {
   readonly words: string;
 }
 
+/** Capabilities named in one sentence. */
+const namedMax = 5;
 /** Units of effort for one comparison with what the engine has. */
 const checkCost = 100;
 
@@ -61,8 +63,10 @@ export class Fitness {
   private capabilityWords(missing: readonly string[]): string {
     const names = new Set(missing.map(nameOf));
     const near = this.engine.capabilities.filter((offer) => names.has(nameOf(offer)));
-    const has = near.length === 0 ? '' : ` (it has ${near.join(', ')})`;
-    return `needs ${missing.join(', ')}, which this engine does not offer${has}`;
+    const has = near.length === 0 ? '' : ` (it has ${near.slice(0, namedMax).join(', ')})`;
+    const shown = missing.slice(0, namedMax).join(', ');
+    const more = missing.length > namedMax ? ` and ${missing.length - namedMax} more` : '';
+    return `needs ${shown}${more}, which this engine does not offer${has}`;
   }
 }
 

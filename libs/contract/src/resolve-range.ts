@@ -8,16 +8,17 @@ export interface RangeTest {
   readonly isPin: boolean;
   /** What one test costs, in units of effort. */
   readonly cost: number;
+  /** What reading it costs where it is met for the first time; counted each time, so that equal questions cost the same. */
+  readonly readCost: number;
   includes(release: Release): boolean;
 }
 
-/** Units of effort that reading a range takes at most, per character: semver's parser needs about 1 µs. */
-export const parseCost = 40;
+/** Units of effort that semver's parser takes at most, per character: about 1 µs. */
+const readCostPerCharacter = 120;
 
 type Triple = readonly [major: number, minor: number, patch: number];
 
 const simplePattern = /^(\^|~|>=|=|v)?(\d{1,15})(?:\.(\d{1,15})(?:\.(\d{1,15}))?)?$/;
-const nothing: RangeTest = { isPin: false, cost: 1, includes: () => false };
 
 /** Characters of ranges kept in parsed form: bounds what a stream of hostile ranges can occupy. */
 const cacheMaxLength = 64 * 1024;
@@ -28,7 +29,7 @@ let cacheLength = 0;
 export function parseRange(text: string): RangeTest {
   const before = cache.get(text);
   if (before !== undefined) return before;
-  if (text.length > rangeMaxLength) return nothing;
+  if (text.length > rangeMaxLength) return nothing(100);
   const test = simple(text) ?? full(text);
   for (const oldest of cache.keys()) {
     if (cacheLength + text.length + 1 <= cacheMaxLength) break;
@@ -65,10 +66,14 @@ function simple(text: string): RangeTest | undefined {
   }
 }
 
+function nothing(readCost: number): RangeTest {
+  return { isPin: false, cost: 1, readCost, includes: () => false };
+}
+
 function between(from: Triple, to: Triple, isPin: boolean): RangeTest {
   const includes = (release: Release): boolean =>
     !release.isPrerelease && compare(release, from) >= 0 && compare(release, to) < 0;
-  return { isPin, cost: 1, includes };
+  return { isPin, cost: 1, readCost: 100, includes };
 }
 
 function compare({ major, minor, patch }: Release, to: Triple): number {
@@ -77,7 +82,8 @@ function compare({ major, minor, patch }: Release, to: Triple): number {
 }
 
 function full(text: string): RangeTest {
-  if (semver.validRange(text) === null) return nothing;
+  const readCost = readCostPerCharacter * text.length;
+  if (semver.validRange(text) === null) return nothing(readCost);
   const range = new semver.Range(text);
   const comparators = range.set.flat();
   const [only] = comparators;
@@ -85,6 +91,7 @@ function full(text: string): RangeTest {
   return {
     isPin,
     cost: 10 * comparators.length,
+    readCost,
     includes: (release) => range.test(release.semver),
   };
 }

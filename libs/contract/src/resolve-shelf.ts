@@ -10,7 +10,7 @@ import {
 } from './resolve-bits.js';
 import type { Effort } from './resolve-effort.js';
 import type { Fitness } from './resolve-fitness.js';
-import { parseCost, parseRange } from './resolve-range.js';
+import { parseRange } from './resolve-range.js';
 import { type Candidate, type Release, releasesOf } from './resolve-versions.js';
 import { latestOf } from './version.js';
 
@@ -95,7 +95,7 @@ export class Shelf {
       return bits;
     }
     const test = parseRange(ask.range);
-    effort.spend(100 + parseCost * ask.range.length + test.cost * this.releases.length);
+    effort.spend(test.readCost + test.cost * this.releases.length);
     let bit = 0;
     for (const release of this.releases) {
       bit += 1;

@@ -14,6 +14,8 @@ export interface Explained {
   readonly pointer: string;
 }
 
+/** Characters of one sentence: names, versions and ranges are a publisher's, and may be long. */
+const sentenceMaxLength = 2000;
 /** Askers named in one sentence. */
 const askersMax = 4;
 /** Channels named in one sentence. */
@@ -73,7 +75,15 @@ function explained(
   const { by, edge, pointer } = demand;
   const { name } = edge.target.shelf;
   const near = nearest === undefined ? {} : { nearest };
-  return { obstacle: { name, ...askedBy(by, edge.ask), kind, ...near, ...more }, detail, pointer };
+  return {
+    obstacle: { name, ...askedBy(by, edge.ask), kind, ...near, ...more },
+    detail: shortened(detail),
+    pointer,
+  };
+}
+
+function shortened(sentence: string): string {
+  return sentence.length > sentenceMaxLength ? `${sentence.slice(0, sentenceMaxLength)}…` : sentence;
 }
 
 function askedBy(by: string, { range, channel }: Ask): { by: string; range?: string; channel?: string } {

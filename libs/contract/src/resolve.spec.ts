@@ -62,6 +62,10 @@ function runs(type: string, version: string): Record<string, string> {
   return chosen({ 'a/x': '*' }, { 'a/x': [candidate('1.0.0', { runtime: { type, version } })] });
 }
 
+function needing(range: string): Candidate[] {
+  return [candidate('1.0.0', depends({ 'a/x': range }))];
+}
+
 /** A catalog of two versions alike. */
 function only(change: Partial<Candidate>): Catalog {
   return { 'a/x': [candidate('1.4.0', change), candidate('1.3.0', change)] };
@@ -368,6 +372,24 @@ describe('a refusal', () => {
   it('names at most twenty', () => {
     const wants = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`a/n${i}`, '*']));
     expect(refusal(wants, {}).obstacles).toHaveLength(20);
+  });
+
+  it('keeps a sentence short, however much there is to say', () => {
+    const capabilities = Array.from({ length: 50 }, (_, i) => `lidar-${i}`);
+    expect(refusal({ 'a/x': '*' }, only({ capabilities })).detail).toContain(
+      'lidar-3, lidar-4 and 45 more, which',
+    );
+    const long = `>=1.0.0-${'a'.repeat(200)}`;
+    const users = Array.from(
+      { length: 9 },
+      (_, i) => [`a/${'u'.repeat(60)}${i}`, needing(i % 2 ? long : '<1')] as const,
+    );
+    const wants = Object.fromEntries(users.map(([name]) => [name, '*']));
+    const { errors } = refusal(wants, {
+      ...Object.fromEntries(users),
+      'a/x': [candidate('0.1.0'), candidate('3.0.0')],
+    });
+    expect(Math.max(...(errors ?? []).map(({ detail }) => detail.length))).toBeLessThanOrEqual(2001);
   });
 
   it('shortens a long chain', () => {
