@@ -1,4 +1,4 @@
-import { residentBytes } from '@proxylet/testing';
+import { cpuTimeMs, residentBytes } from '@proxylet/testing';
 import { median } from './latencies.mjs';
 import { load } from './load.mjs';
 import { makePack } from './packs.mjs';
@@ -73,11 +73,14 @@ function packList(name, count) {
 }
 
 async function measure(target, packs, { seconds, connections }) {
+  const cpuMs = cpuTimeMs(target.pid());
   const alone = await publishAll(target, packs.sequential);
+  const cpuMsAlone = cpuTimeMs(target.pid()) - cpuMs;
   const together = await publishAll(target, packs.concurrent);
   const sample = {
     publishP50Ms: alone.latencies.quantile(0.5),
     publishP99Ms: alone.latencies.quantile(0.99),
+    publishCpuMs: cpuMsAlone / alone.latencies.count,
     publishesPerS: together.latencies.count / together.seconds,
     publishP99MsOf8: together.latencies.quantile(0.99),
   };

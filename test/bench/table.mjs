@@ -39,6 +39,7 @@ function runTable({ settings, servers, ratios, goals }) {
 const catalogColumns = {
   publishP50Ms: { title: 'publish p50 ms', digits: 2, goal: '≤' },
   publishP99Ms: { title: 'p99 ms', digits: 1 },
+  publishCpuMs: { title: 'CPU ms', digits: 2 },
   publishesPerS: { title: 'publishes/s', digits: 0, goal: '≥' },
   publishP99MsOf8: { title: 'p99 ms', digits: 1 },
   blobsPerS: { title: 'blobs/s', digits: 0, goal: '≥' },

@@ -41,7 +41,7 @@ export async function startTestCatalogs({
     return {
       catalogs: services,
       folders,
-      bearer: (user) => bearerOf(idm, user),
+      bearer: keptBearers(idm),
       [Symbol.asyncDispose]: clear,
     };
   } catch (error) {
@@ -50,9 +50,25 @@ export async function startTestCatalogs({
   }
 }
 
-async function bearerOf(idm: ServiceProcess, user: string): Promise<string> {
+/** Asks for a user's token anew when half of its time is over. */
+function keptBearers(idm: ServiceProcess): (user: string) => Promise<string> {
+  const kept = new Map<string, { readonly bearer: string; readonly untilMs: number }>();
+  return async (user) => {
+    const known = kept.get(user);
+    if (known !== undefined && performance.now() < known.untilMs) return known.bearer;
+    const { access_token: token, expires_in: seconds } = await askToken(idm, user);
+    const bearer = `Bearer ${token}`;
+    kept.set(user, { bearer, untilMs: performance.now() + seconds * 500 });
+    return bearer;
+  };
+}
+
+async function askToken(
+  idm: ServiceProcess,
+  user: string,
+): Promise<{ readonly access_token: string; readonly expires_in: number }> {
   const body = new URLSearchParams({ user, audience: 'catalog' });
   const response = await fetch(`${idm.url}/dev/token`, { method: 'POST', body });
   await expectOk(response, `A token for ${user}`);
-  return `Bearer ${((await response.json()) as { access_token: string }).access_token}`;
+  return (await response.json()) as { access_token: string; expires_in: number };
 }
