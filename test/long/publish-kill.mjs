@@ -62,7 +62,8 @@ async function run() {
     for (let round = 0; round < rounds; round += 1) {
       if (round % 50 === 0) state.authorization = await state.bearer();
       await killRound(state, round);
-      if (round === rounds >> 1) for (const server of Object.values(servers)) await outage(state, server);
+      if (round === rounds >> 1)
+        for (const [index, server] of Object.values(servers).entries()) await outage(state, server, index);
     }
     state.authorization = await state.bearer();
     const checks = await checkAll(state, request);
@@ -125,7 +126,14 @@ async function publishInTurn(state, round, client) {
       source: 'export default { fetch() { return new Response("ok"); } };',
       files: { 'README.md': randomBytes(randomInt(1000, 40_000)).toString('base64') },
     });
-    const item = { name, version, bytes: Buffer.from(bytes), digest, isAcknowledged: false, wasCutOff: false };
+    const item = {
+      name,
+      version,
+      bytes: Buffer.from(bytes),
+      digest,
+      isAcknowledged: false,
+      wasCutOff: false,
+    };
     state.sent.set(`${name}@${version}`, item);
     if (!(await publishUntilTold(state, item))) return;
   }
@@ -157,12 +165,10 @@ async function publishUntilTold(state, item) {
 }
 
 /** Kills a server the catalog needs, publishes on, and starts it again: told 503 meanwhile, then all goes through. */
-async function outage(state, server) {
+async function outage(state, server, index) {
   const before = state.counts.unavailable;
   await server.kill();
-  const work = Array.from({ length: clients }, (_, client) =>
-    publishInTurn(state, 100_000 + rounds + client, client),
-  );
+  const work = Array.from({ length: clients }, (_, client) => publishInTurn(state, 100_000 + index, client));
   for (const endMs = performance.now() + 60_000; state.counts.unavailable === before; await wait(50)) {
     if (performance.now() < endMs) continue;
     state.faults.push('nobody was told 503 while a server was away');
