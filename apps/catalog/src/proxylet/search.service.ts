@@ -8,7 +8,7 @@ import { SearchEffort } from '../search/effort.js';
 import { listByName } from '../search/search-list.js';
 import { type Question, SearchPlan } from '../search/search-plan.js';
 import { RankedPage, rankCursor } from '../search/ranked-page.js';
-import { type Filter, readRows } from '../search/search-stage.js';
+import { type Filter, readPart } from '../search/search-stage.js';
 import { stopWords } from '../search/stop-words.js';
 import { facet } from '../search/terms.js';
 import { wordsOf } from '../search/words.js';
@@ -71,10 +71,10 @@ export class SearchService {
         if (page.isFull || effort.isSpent) return page.unfinished();
         const hasConditions = stage.demands.length + stage.not.length > 0;
         const rows = effort.next(page.wanted, hasConditions);
-        const seen = await readRows(manager, stage, page.placeIn(stage), filter, rows);
-        effort.spend(seen.length);
-        for (const row of seen) page.add(stage, row);
-        isOver = seen.length < rows;
+        const part = await readPart(manager, stage, page.placeIn(stage), filter, rows);
+        page.add(stage, part);
+        isOver = part.last === undefined;
+        effort.spend(isOver ? part.hits.length : rows);
       }
     }
     return page.finished();

@@ -2,7 +2,7 @@ import type { Page } from '@proxylet/contract';
 import { encodeCursor } from '@proxylet/nest';
 import { z } from 'zod';
 import type { ProxyletItem } from '../proxylet/proxylet.schemas.js';
-import type { Place, Seen, Stage } from './search-stage.js';
+import type { Part, Place, Stage } from './search-stage.js';
 
 /** Stage, rank and proxylet that were looked at last. */
 export const rankCursor = z.strictObject({ s: z.string(), r: z.int32(), i: z.int32() });
@@ -32,15 +32,17 @@ export class RankedPage {
     return this.last?.s === key ? { rank: this.last.r, id: this.last.i } : undefined;
   }
 
-  /** Rows must come in order. */
-  add({ key }: Stage, { rank, id, item }: Seen): void {
-    if (this.hasMore) return;
-    if (item !== null && this.items.length === this.limit) {
-      this.hasMore = true;
-      return;
+  /** Parts must come in order. */
+  add({ key }: Stage, { hits, last }: Part): void {
+    for (const { rank, id, item } of hits) {
+      if (this.items.length === this.limit) {
+        this.hasMore = true;
+        return;
+      }
+      this.items.push(JSON.parse(item) as ProxyletItem);
+      this.last = { s: key, r: rank, i: id };
     }
-    if (item !== null) this.items.push(JSON.parse(item) as ProxyletItem);
-    this.last = { s: key, r: rank, i: id };
+    if (last !== undefined) this.last = { s: key, r: last.rank, i: last.id };
   }
 
   /** There is more behind, or may be. */

@@ -23,7 +23,7 @@ type NamePlace = z.output<typeof nameCursor>;
 const rareRows = 500;
 
 interface Listed extends NamePlace {
-  readonly item: string | null;
+  readonly item: string;
 }
 
 /** Proxylets by name. @throws Problem `invalid-request` for a foreign cursor */
@@ -40,14 +40,15 @@ export async function listByName(
   const items: ProxyletItem[] = [];
   for (;;) {
     const rows = effort.next(limit + 1 - items.length, words.length > 0);
-    const seen = await readRows(manager, { words, rare, namespace, after, rows }, filter);
-    effort.spend(seen.length);
-    for (const { item, ...place } of seen) {
-      if (item !== null && items.length === limit) return { items, nextCursor: encodeCursor(after) };
-      if (item !== null) items.push(JSON.parse(item) as ProxyletItem);
+    const { hits, last } = await readPart(manager, { words, rare, namespace, after, rows }, filter);
+    for (const { item, ...place } of hits) {
+      if (items.length === limit) return { items, nextCursor: encodeCursor(after) };
+      items.push(JSON.parse(item) as ProxyletItem);
       after = { namespace: place.namespace, name: place.name };
     }
-    if (seen.length < rows) return { items };
+    if (last === undefined) return { items };
+    after = { namespace: last.namespace, name: last.name };
+    effort.spend(rows);
     if (effort.isSpent) return { items, nextCursor: encodeCursor(after) };
   }
 }
@@ -60,36 +61,55 @@ interface Rows {
   readonly rows: number;
 }
 
-/** The next rows by name; without an item where they do not meet every condition. */
-async function readRows(
+interface Part {
+  readonly hits: readonly Listed[];
+  /** How far it went; undefined at the end of the list. */
+  readonly last: NamePlace | undefined;
+}
+
+/** Looks at so many of the next rows by name. */
+async function readPart(
   manager: EntityManager,
   { words, rare, namespace, after, rows }: Rows,
   { reader, only }: Filter,
-): Promise<Listed[]> {
+): Promise<Part> {
   const values: SqlValue[] = [];
   const bind = (value: SqlValue): string => `$${values.push(value)}`;
-  const wanted = [
-    reader.condition('p', bind),
-    ...words.filter((word) => word !== rare).map((word) => hasFacet(bind(word))),
-  ];
   const conditions = [
-    ...(rare === undefined ? [] : [`f.word_id = ${bind(rare)}`, 'p.id = f.proxylet_id']),
-    ...(namespace === undefined ? [] : [`p.namespace = ${bind(namespace)}`]),
+    ...(rare === undefined ? [] : [`f.word_id = ${bind(rare)}`, 'x.id = f.proxylet_id']),
+    ...(namespace === undefined ? [] : [`x.namespace = ${bind(namespace)}`]),
     ...(after === undefined
       ? []
-      : [`(p.namespace, p.name) > (${bind(after.namespace)}, ${bind(after.name)})`]),
-    ...(only === undefined ? [] : [`p.id IN (${only.map(bind).join(', ')})`]),
-    'p.shown_version_id IS NOT NULL',
+      : [`(x.namespace, x.name) > (${bind(after.namespace)}, ${bind(after.name)})`]),
+    ...(only === undefined ? [] : [`x.id IN (${only.map(bind).join(', ')})`]),
+    '1 = 1',
   ];
-  const text = `SELECT p.namespace, p.name, CASE WHEN ${wanted.join(' AND ')}
-      THEN (SELECT d.item FROM search_doc d WHERE d.proxylet_id = p.id) END AS item
-    FROM ${rare === undefined ? '' : 'search_posting f CROSS JOIN '}proxylet p
-    WHERE ${conditions.join(' AND ')} ORDER BY p.namespace, p.name LIMIT ${bind(rows)}`;
-  return await prepared<Listed>(text)(manager, values);
+  const next = `SELECT x.id, x.namespace, x.name
+    FROM ${rare === undefined ? '' : 'search_posting f CROSS JOIN '}proxylet x
+    WHERE ${conditions.join(' AND ')} ORDER BY x.namespace, x.name`;
+  const wanted = [
+    ...words.filter((word) => word !== rare).map((word) => hasFacet(bind(word))),
+    isThere('search_doc d WHERE d.proxylet_id = a.id'),
+    isThere(`proxylet p WHERE p.id = a.id AND ${reader.condition('p', bind)}`),
+  ];
+  const text = `SELECT a.namespace, a.name, (SELECT d.item FROM search_doc d WHERE d.proxylet_id = a.id) AS item
+    FROM (${next} LIMIT ${bind(rows)}) a WHERE ${wanted.join(' AND ')}
+    UNION ALL SELECT z.namespace, z.name, NULL AS item FROM (${next} LIMIT 1 OFFSET ${bind(rows - 1)}) z`;
+  const found = await prepared<NamePlace & { readonly item: string | null }>(text)(manager, values);
+  return {
+    hits: found.filter((row): row is Listed => row.item !== null).toSorted(byName),
+    last: found.find(({ item }) => item === null),
+  };
+}
+
+/** In the order of bytes, as the databases have it; names are ASCII. */
+function byName(a: NamePlace, b: NamePlace): number {
+  if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
+  return a.name < b.name ? -1 : 1;
 }
 
 function hasFacet(word: string): string {
-  return isThere(`search_posting b WHERE b.proxylet_id = p.id AND b.word_id = ${word}`);
+  return isThere(`search_posting b WHERE b.proxylet_id = a.id AND b.word_id = ${word}`);
 }
 
 /** One of the words that few proxylets have, if there is any. */

@@ -36,33 +36,45 @@ export interface Filter {
   readonly only: readonly number[] | undefined;
 }
 
-/** A row that was looked at; without an item where it does not meet every condition. */
-export interface Seen extends Place {
-  readonly item: string | null;
+export interface Hit extends Place {
+  /** JSON of an item of the answer. */
+  readonly item: string;
+}
+
+/** What a part of a stage has: its hits, and how far it went; undefined where that was the stage's end. */
+export interface Part {
+  readonly hits: readonly Hit[];
+  readonly last: Place | undefined;
 }
 
 type Bind = (value: SqlValue) => string;
 
-/** The next rows of a stage, so many of them as are to be looked at: fewer come only at its end. */
-export async function readRows(
+/** Looks at so many of the next rows of a stage. */
+export async function readPart(
   manager: EntityManager,
   stage: Stage,
   after: Place | undefined,
   filter: Filter,
   rows: number,
-): Promise<Seen[]> {
+): Promise<Part> {
   const values: SqlValue[] = [];
   const bind: Bind = (value) => `$${values.push(value)}`;
+  const next = rowsOf(stage, after, filter, bind);
   const conditions = [
-    isThere(`proxylet p WHERE p.id = a.id AND ${filter.reader.condition('p', bind)}`),
     ...stage.demands.map((demand) => fits(demand, bind)),
     ...stage.not.map((demands) => `NOT (${demands.map((demand) => fits(demand, bind)).join(' AND ')})`),
+    isThere(`proxylet p WHERE p.id = a.id AND ${filter.reader.condition('p', bind)}`),
   ];
-  const text = `SELECT a.rank, a.id, CASE WHEN ${conditions.join(' AND ')}
-      THEN (SELECT d.item FROM search_doc d WHERE d.proxylet_id = a.id) END AS item
-    FROM (${rowsOf(stage, after, filter, bind)} LIMIT ${bind(rows)}) a`;
-  const seen = await prepared<Seen>(text)(manager, values);
-  return seen.toSorted((a, b) => a.rank - b.rank || a.id - b.id);
+  // Only hits leave the database, and of the rows looked at the last.
+  const text = `SELECT a.rank, a.id, (SELECT d.item FROM search_doc d WHERE d.proxylet_id = a.id) AS item
+    FROM (${next} LIMIT ${bind(rows)}) a WHERE ${conditions.join(' AND ')}
+    UNION ALL SELECT z.rank, z.id, NULL AS item FROM (${next} LIMIT 1 OFFSET ${bind(rows - 1)}) z`;
+  const found = await prepared<Place & { readonly item: string | null }>(text)(manager, values);
+  const hits = found.filter((row): row is Hit => row.item !== null);
+  return {
+    hits: hits.toSorted((a, b) => a.rank - b.rank || a.id - b.id),
+    last: found.find(({ item }) => item === null),
+  };
 }
 
 /** A CROSS JOIN in SQLite keeps the order of tables that is written; PostgreSQL chooses by itself. */
