@@ -107,4 +107,20 @@ describe('work the runner does for a guest', () => {
       expect.stringMatching(/^\{\}$|Error$/),
     ]);
   });
+
+  it('bounds what waits, also for a guest that has the prelude count wrongly', async () => {
+    const guest = sut.handler(
+      `Set.prototype.has = () => true;
+      Object.defineProperty(Map.prototype, 'size', { get: () => 0 });
+      const subtle = crypto.subtle;
+      const block = new Uint8Array(4 * 1024 * 1024);
+      for (let i = 0; i < 200; i += 1) subtle.digest('SHA-256', block).catch(() => undefined);
+      return new Response('sent');`,
+      { limits: { cpuMs: 5000 } },
+    );
+    const lostBefore = sut.lost.length;
+    await sut.call(guest).catch(() => undefined);
+    expect(await sut.text(`return new Response('well')`)).toBe('well');
+    expect(sut.lost).toHaveLength(lostBefore);
+  });
 });

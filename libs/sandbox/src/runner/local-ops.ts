@@ -8,9 +8,15 @@ interface CellOps {
   readonly zlib: ZlibOps;
   /** Operations of one isolate run one after the other: its neighbours get the other threads of the pool. */
   tail: Promise<void>;
+  /** Operations that wait or run, and the bytes they hold. */
+  waiting: number;
+  waitingBytes: number;
 }
 
 const maxMessageChars = 500;
+/** Above the prelude's own bounds, for a guest that has tampered with what the prelude counts by. */
+const maxWaiting = 2048;
+const maxWaitingBytes = 160 * 1024 * 1024;
 
 /** Operations that the runner does itself, without the engine: they need no right but a thread of its pool. */
 export class LocalOps {
@@ -23,7 +29,17 @@ export class LocalOps {
   start(cell: Cell, opId: number, kind: string, text: string, bytes: ArrayBuffer | undefined): void {
     const callId = cell.activeCallId;
     const ops = this.opsOf(cell);
-    ops.tail = ops.tail.then(() => this.run(ops, cell, callId, opId, kind, text, bytes));
+    const size = text.length + (bytes?.byteLength ?? 0);
+    // Never answered: whoever comes here has passed the prelude by.
+    if (ops.waiting >= maxWaiting || ops.waitingBytes + size > maxWaitingBytes) return;
+    ops.waiting += 1;
+    ops.waitingBytes += size;
+    ops.tail = ops.tail
+      .then(() => this.run(ops, cell, callId, opId, kind, text, bytes))
+      .finally(() => {
+        ops.waiting -= 1;
+        ops.waitingBytes -= size;
+      });
   }
 
   /** The call is over: what it left open is closed. */
@@ -39,7 +55,13 @@ export class LocalOps {
   private opsOf(cell: Cell): CellOps {
     const known = this.ofCell.get(cell);
     if (known !== undefined) return known;
-    const made = { crypto: new CryptoOps(), zlib: new ZlibOps(), tail: Promise.resolve() };
+    const made = {
+      crypto: new CryptoOps(),
+      zlib: new ZlibOps(),
+      tail: Promise.resolve(),
+      waiting: 0,
+      waitingBytes: 0,
+    };
     this.ofCell.set(cell, made);
     return made;
   }
