@@ -1,8 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FolderBlobStore } from '../../apps/catalog/dist/blob/folder-blob-store.js';
-import { S3BlobStore } from '../../apps/catalog/dist/blob/s3-blob-store.js';
-import { Database } from '../../apps/catalog/dist/index.js';
+import { inWorkspace } from '@proxylet/testing';
+
+const { FolderBlobStore } = await import(inWorkspace('apps/catalog/dist/blob/folder-blob-store.js'));
+const { S3BlobStore } = await import(inWorkspace('apps/catalog/dist/blob/s3-blob-store.js'));
+const { Database } = await import(inWorkspace('apps/catalog/dist/index.js'));
 
 /** Rows that would be there without what they belong to, and sums that would not agree, each as a count. */
 const orphanQueries = {

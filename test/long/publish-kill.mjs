@@ -11,13 +11,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { setTimeout as wait } from 'node:timers/promises';
-import {
-  OwnServer,
-  packSource,
-  releaseTestServers,
-  sharedServer,
-  startTestCatalogs,
-} from '@proxylet/testing';
+import { OwnServer, packSource, releaseTestServers, startTestCatalogs } from '@proxylet/testing';
 import { checkAll } from './kill-checks.mjs';
 
 const { values } = parseArgs({

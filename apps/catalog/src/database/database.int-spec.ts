@@ -174,8 +174,13 @@ if (hasPostgres) {
         ),
       );
       const publish = async (index: number, version: string): Promise<number | undefined> =>
-        (await callers[index % 2]?.publish({ name: 'acme/both', version, main: `export default { fetch() {} }; // ${index}` }))
-          ?.status;
+        (
+          await callers[index % 2]?.publish({
+            name: 'acme/both',
+            version,
+            main: `export default { fetch() {} }; // ${index}`,
+          })
+        )?.status;
       const many = await Promise.all(
         Array.from({ length: 40 }, (_, index) => publish(index, `1.${index}.0`)),
       );

@@ -98,13 +98,7 @@ const oneMillion = function* (): Generator<Buffer> {
 const range = (text: string) => [gzipOf(manifestOf({ dependencies: { 'acme/other': text } }), main)];
 const loneSurrogate = Buffer.from('{"name":"acme/bad","version":"1.0.0","description":"\\ud800"}');
 
-type Case = [
-  what: string,
-  code: string,
-  rule: string | undefined,
-  pieces: () => Iterable<Buffer>,
-  Sending?,
-];
+type Case = [what: string, code: string, rule: string | undefined, pieces: () => Iterable<Buffer>, Sending?];
 const cases: readonly Case[] = [
   [
     'a wrong digest',
