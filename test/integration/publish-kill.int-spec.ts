@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { inWorkspace } from '@proxylet/testing';
 import { expect, it } from 'vitest';
 
-const rounds = 20;
+const rounds = 12;
 
 it('kills of the catalog among publishes lose nothing that was acknowledged and leave nothing else', async () => {
   const script = inWorkspace('test/long/publish-kill.mjs');

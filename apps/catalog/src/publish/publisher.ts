@@ -82,9 +82,10 @@ export class Publisher {
       unused = members.filter((_member, index) => areNew[index] === false).map(({ key }) => key);
       return areNew;
     } catch (error) {
-      // With the storage away nobody knows whether the transaction came through; then the clean-up decides.
-      const isUnknown = error instanceof Problem && error.code === 'storage-unavailable';
-      if (isWriting && isUnknown) unused = [];
+      // Only a refusal of our own says for sure that the transaction did not come through; else the clean-up decides.
+      const isRefusal =
+        error instanceof BytesAreGone || (error instanceof Problem && error.code !== 'storage-unavailable');
+      if (isWriting && !isRefusal) unused = [];
       throw error;
     } finally {
       await this.discard(unused);
