@@ -32,7 +32,7 @@ export async function ensureBuilt() {
 
 async function compile() {
   const projects = packageFolders().filter((folder) => existsSync(join(folder, 'tsconfig.json')));
-  await step('tsc', [join(root, 'node_modules/typescript/bin/tsc'), '-b', ...projects]);
+  await step('tsc', [join(root, 'node_modules/typescript-native/bin/tsc'), '-b', ...projects]);
 }
 
 async function step(name, args) {

@@ -7,10 +7,10 @@ const bin = (path) => join(root, 'node_modules', path);
 
 /** The static gate: each step is a name and what Node runs for it. The build before it has checked the sources' types. */
 const steps = [
-  { name: 'types of specs and tests', command: [bin('typescript/bin/tsc'), '-p', 'tsconfig.json'] },
+  { name: 'types of specs and tests', command: [bin('typescript-native/bin/tsc'), '-p', 'tsconfig.json'] },
   {
     name: 'types of the guest prelude',
-    command: [bin('typescript/bin/tsc'), '-p', 'libs/sandbox/guest/tsconfig.json'],
+    command: [bin('typescript-native/bin/tsc'), '-p', 'libs/sandbox/guest/tsconfig.json'],
   },
   { name: 'lint and import rules', command: [bin('oxlint/bin/oxlint'), '--deny-warnings'] },
   { name: 'format', command: [bin('@biomejs/biome/bin/biome'), 'format', '.'] },

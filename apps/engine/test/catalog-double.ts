@@ -93,7 +93,8 @@ export class CatalogDouble implements AsyncDisposable {
     const { engine, wants } = resolveRequestSchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
     const services: { name: string; version: string }[] = [];
     const constraints = wants.flatMap((want) => {
-      if ('proxylet' in want) return [{ name: want.proxylet, range: want.range, by: 'you' }];
+      if ('proxylet' in want)
+        return [{ name: want.proxylet, range: 'range' in want ? want.range : '*', by: 'you' }];
       services.push({ name: want.service, version: '1.0.0' });
       const named = Object.entries(this.services.get(want.service) ?? {});
       return named.map(([name, range]) => ({ name, range, by: `service ${want.service} 1.0.0` }));
