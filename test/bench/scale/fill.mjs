@@ -183,8 +183,9 @@ class Writer {
     const popularity = popularityOf(downloads, 0);
     const standing = standingRank({ popularity, newestAt, isSunken });
     const { terms, forgiving } = termsOf(target, factsOf(manifest), readme);
-    for (const [term, tier] of terms)
-      this.#add('search_posting', { word_id: this.#word(term), rank: rankOf(tier) + standing, proxylet_id });
+    const words = [...terms].map(([term, tier]) => [this.#word(term), tier]);
+    for (const [word_id, tier] of words)
+      this.#add('search_posting', { word_id, rank: rankOf(tier) + standing, proxylet_id });
     for (const word of forgiving) this.#variants(word);
     const { name, description, keywords, version, runtime, capabilities } = manifest;
     const item = {
@@ -205,6 +206,7 @@ class Writer {
       name: target.name,
       is_popular: isPopular(popularity) ? 1 : 0,
       item: JSON.stringify(item),
+      words: JSON.stringify(words),
     });
   }
 

@@ -37,6 +37,11 @@ function sqlite(file) {
     'foreign_keys = OFF',
   ])
     connection.pragma(pragma);
+  // Built at the end, sorted, in a fraction of the time.
+  const indexes = connection
+    .prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL`)
+    .all();
+  for (const { name } of indexes) connection.exec(`DROP INDEX ${name}`);
   const prepared = new Map();
   const insertAll = connection.transaction((rows) => {
     for (const table of order) {
@@ -57,6 +62,7 @@ function sqlite(file) {
   return {
     insert: async (rows) => insertAll(rows),
     close: async () => {
+      for (const { sql } of indexes) connection.exec(sql);
       connection.exec('ANALYZE');
       connection.pragma('wal_checkpoint(TRUNCATE)');
       connection.close();
@@ -69,6 +75,11 @@ async function postgres(url) {
   const client = new Client({ connectionString: url });
   await client.connect();
   await client.query('SET synchronous_commit = off');
+  const { rows: indexes } = await client.query(
+    `SELECT i.indexname, i.indexdef FROM pg_indexes i WHERE i.schemaname = 'public'
+     AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conname = i.indexname)`,
+  );
+  for (const { indexname } of indexes) await client.query(`DROP INDEX ${indexname}`);
   return {
     insert: async (rows) => {
       await client.query('BEGIN');
@@ -86,6 +97,7 @@ async function postgres(url) {
         await client.query(
           `SELECT setval(pg_get_serial_sequence('${table}', 'id'), (SELECT MAX(id) FROM ${table}))`,
         );
+      for (const { indexdef } of indexes) await client.query(indexdef);
       await client.query('VACUUM ANALYZE');
       await client.end();
     },

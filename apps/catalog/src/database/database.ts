@@ -12,6 +12,7 @@ import { Webhooks1763700003100 } from './migrations/1763700003100-webhooks.js';
 import { Mirror1763700003200 } from './migrations/1763700003200-mirror.js';
 import { Search1763700004000 } from './migrations/1763700004000-search.js';
 import { NoSearchText1763700004100 } from './migrations/1763700004100-no-search-text.js';
+import { SearchByWord1763700004200 } from './migrations/1763700004200-search-by-word.js';
 import { MirrorItemRow, MirrorNamespaceRow, MirrorStateRow } from './mirror.entity.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
@@ -64,6 +65,7 @@ const migrations = [
   Mirror1763700003200,
   Search1763700004000,
   NoSearchText1763700004100,
+  SearchByWord1763700004200,
 ];
 
 export interface DatabaseOptions {

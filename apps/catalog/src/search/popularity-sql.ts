@@ -52,11 +52,12 @@ export interface StandingRow {
   readonly namespace: string;
   readonly name: string;
   readonly standing: number;
+  readonly words: string;
   readonly downloads: number | string;
   readonly dependants: number;
 }
 export const findStanding = statement<StandingRow>(
-  `SELECT p.namespace, p.name, d.standing, q.downloads, q.dependants
+  `SELECT p.namespace, p.name, d.standing, d.words, q.downloads, q.dependants
    FROM popularity q JOIN proxylet p ON p.id = q.proxylet_id JOIN search_doc d ON d.proxylet_id = q.proxylet_id
    WHERE q.proxylet_id = $1`,
 );

@@ -4,6 +4,7 @@ import { InjectLog, type Log } from '@proxylet/nest';
 import { Database } from '../database/database.js';
 import { popularityInStanding, popularityOf, withPopularity, isPopular } from './rank.js';
 import * as sql from './popularity-sql.js';
+import { wordsOfDoc } from './search-index.js';
 
 /** Counts wait in memory this long, ms; a death of the process loses them. */
 const flushEveryMs = 2000;
@@ -127,7 +128,8 @@ export class Popularity implements OnApplicationBootstrap, BeforeApplicationShut
       const [now] = await sql.findStanding(manager, [id]);
       if (now === undefined) return;
       const standing = withPopularity(now.standing, popularity);
-      await sql.shiftPostings(manager, [id, standing - now.standing]);
+      const words = JSON.stringify(wordsOfDoc(now.words).map(([word]) => word));
+      await sql.shiftPostings(manager, [id, standing - now.standing, words]);
       await sql.setStanding(manager, [id, standing, isPopular(popularity) ? 1 : 0]);
     });
   }

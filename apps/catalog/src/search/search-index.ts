@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { skeletonOf } from '../confusable/skeleton.js';
 import type { ProxyletItem } from '../proxylet/proxylet.schemas.js';
 import { parseFacts } from '../proxylet/version-facts.js';
-import { isPopular, popularityOf, rankOf, standingRank } from './rank.js';
+import { isPopular, popularityOf, rankOf, standingRank, type Tier } from './rank.js';
 import * as sql from './search-sql.js';
 import { indexFormat, type Indexed, termsOf } from './terms.js';
 import { hashOf, indexedTypos, variantsOf } from './words.js';
@@ -29,7 +29,7 @@ export async function indexProxylet(manager: EntityManager, proxyletId: number):
   const [before] = await sql.findDoc(manager, [proxyletId]);
   const isPlaced = before?.digest === digest && before.standing === standing && before.format === indexFormat;
   if (isPlaced && before.item === item) return;
-  if (!isPlaced) await writePostings(manager, proxyletId, indexed, standing);
+  const words = isPlaced ? before.words : await writePostings(manager, proxyletId, indexed, standing, before);
   await sql.putDoc(manager, [
     proxyletId,
     indexFormat,
@@ -39,6 +39,7 @@ export async function indexProxylet(manager: EntityManager, proxyletId: number):
     shown.name,
     isPopular(popularity) ? 1 : 0,
     item,
+    words,
   ]);
 }
 
@@ -64,22 +65,37 @@ function digestOf({ terms }: Indexed): string {
   return hash.digest('base64url');
 }
 
+/** Brings the rows of the index in step with the terms. @returns what `search_doc` keeps of them */
 async function writePostings(
   manager: EntityManager,
   proxyletId: number,
   indexed: Indexed,
   standing: number,
-): Promise<void> {
+  before: sql.DocHead | undefined,
+): Promise<string> {
   const ids = await wordIds(manager, indexed);
-  const wanted = new Map([...indexed.terms].map(([term, tier]) => [ids.get(term), rankOf(tier) + standing]));
+  const pairs = [...indexed.terms].flatMap(([term, tier]): WordTier[] => {
+    const id = ids.get(term);
+    return id === undefined ? [] : [[id, tier]];
+  });
+  const wanted = new Map(pairs.map(([id, tier]) => [id, rankOf(tier) + standing]));
   const gone: number[] = [];
-  for (const { word_id: word, rank } of await sql.findPostings(manager, [proxyletId])) {
-    if (wanted.get(word) === rank) wanted.delete(word);
-    else gone.push(word);
+  const isSound = before?.format === indexFormat;
+  for (const [id, tier] of wordsOfDoc(before?.words)) {
+    if (isSound && wanted.get(id) === rankOf(tier) + before.standing) wanted.delete(id);
+    else gone.push(id);
   }
   if (gone.length > 0) await sql.deletePostings(manager, [proxyletId, JSON.stringify(gone)]);
   const added = [...wanted].map(([w, r]) => ({ w, r }));
   if (added.length > 0) await sql.insertPostings(manager, [proxyletId, JSON.stringify(added)]);
+  return JSON.stringify(pairs);
+}
+
+type WordTier = readonly [id: number, tier: Tier];
+
+/** Reads what `search_doc` keeps of a proxylet's words. */
+export function wordsOfDoc(words = '[]'): readonly WordTier[] {
+  return JSON.parse(words) as WordTier[];
 }
 
 /** Ids of all terms; new ones get theirs, and those a typo may have meant their variants. */

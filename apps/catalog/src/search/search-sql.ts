@@ -7,16 +7,18 @@ export interface DocHead {
   readonly standing: number;
   readonly format: number;
   readonly item: string;
+  /** JSON list of pairs: id of a word, and the tier in which it fits. */
+  readonly words: string;
 }
 export const findDoc = statement<DocHead>(
-  'SELECT digest, standing, format, item FROM search_doc WHERE proxylet_id = $1',
+  'SELECT digest, standing, format, item, words FROM search_doc WHERE proxylet_id = $1',
 );
 export const putDoc = statement(
-  `INSERT INTO search_doc (proxylet_id, format, digest, standing, skeleton, name, is_popular, item)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+  `INSERT INTO search_doc (proxylet_id, format, digest, standing, skeleton, name, is_popular, item, words)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
    ON CONFLICT (proxylet_id) DO UPDATE SET format = excluded.format, digest = excluded.digest,
      standing = excluded.standing, skeleton = excluded.skeleton, name = excluded.name,
-     is_popular = excluded.is_popular, item = excluded.item`,
+     is_popular = excluded.is_popular, item = excluded.item, words = excluded.words`,
 );
 
 export interface Word {
@@ -54,13 +56,6 @@ export const findForgiving = statement<{ word_id: number }>(
    JOIN search_variant x ON x.variant = w.value ->> 'v' AND x.word_id = w.value ->> 'w'`,
 );
 
-export interface Posting {
-  readonly word_id: number;
-  readonly rank: number;
-}
-export const findPostings = statement<Posting>(
-  'SELECT word_id, rank FROM search_posting WHERE proxylet_id = $1',
-);
 /** By a JSON list of word ids. */
 export const deletePostings = statement(
   `DELETE FROM search_posting WHERE proxylet_id = $1
@@ -74,8 +69,13 @@ export const insertPostings = statement(
   `INSERT INTO search_posting (word_id, rank, proxylet_id)
    SELECT x.value ->> 'w', x.value ->> 'r', $1 FROM json_each($2) AS x`,
 );
-/** Moves all rows of a proxylet as one. */
-export const shiftPostings = statement('UPDATE search_posting SET rank = rank + $2 WHERE proxylet_id = $1');
+/** Moves rows of a proxylet as one, by a JSON list of word ids. */
+export const shiftPostings = statement(
+  `UPDATE search_posting SET rank = rank + $2 WHERE proxylet_id = $1
+   AND word_id IN (SELECT CAST(json_array_elements_text($3::json) AS integer))`,
+  `UPDATE search_posting SET rank = rank + $2 WHERE proxylet_id = $1
+   AND word_id IN (SELECT value FROM json_each($3))`,
+);
 export const setStanding = statement(
   'UPDATE search_doc SET standing = $2, is_popular = $3 WHERE proxylet_id = $1',
 );
