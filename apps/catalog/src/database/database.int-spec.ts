@@ -122,6 +122,28 @@ describe('SQLite on a full disk', () => {
 if (hasPostgres) {
   databaseSuite('PostgreSQL', () => Database.open({ url: postgres?.url, folder }));
 
+  it('does a transaction again that PostgreSQL ended to free others', async () => {
+    const database = await Database.open({ url: postgres?.url, folder });
+    await database.write('t', (manager) => manager.insert(NamespaceRow, [row('dead-a'), row('dead-b')]));
+    const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let runs = 0;
+    // Each takes the row the other wants next.
+    const lock = (first: string, second: string, index: number) =>
+      database.write(`deadlock ${index}`, async (manager) => {
+        runs += 1;
+        const take = (name: string) =>
+          manager.query('SELECT 1 FROM namespace WHERE name = $1 FOR UPDATE', [name]);
+        await take(first);
+        both[index]?.resolve();
+        await Promise.all(both.map(({ promise }) => promise));
+        await take(second);
+        return index;
+      });
+    expect(await Promise.all([lock('dead-a', 'dead-b', 0), lock('dead-b', 'dead-a', 1)])).toEqual([0, 1]);
+    expect(runs).toBe(3);
+    await database.close();
+  });
+
   describe('two catalogs on one PostgreSQL', () => {
     const catalogs: CatalogUnderTest[] = [];
     beforeAll(async () => {

@@ -27,7 +27,7 @@ import {
 import { BlobRow, IdempotencyRow } from './record.entity.js';
 import { PublishTokenRow, TrustPolicyRow, UsedTokenRow } from './rights.entity.js';
 import { ServiceRow, ServiceVersionRow } from './service.entity.js';
-import { onStorage } from './storage-fault.js';
+import { isDeadlock, onStorage } from './storage-fault.js';
 import { DeliveryRow, LeaseRow, WebhookRow } from './webhook.entity.js';
 
 const entities = [
@@ -67,6 +67,8 @@ const migrations = [
   NoSearchText1763700004100,
   SearchByWord1763700004200,
 ];
+
+const maxAttempts = 5;
 
 export interface DatabaseOptions {
   /** `postgres://…`; undefined for the embedded file. */
@@ -120,6 +122,8 @@ export class Database {
   /**
    * Runs `work` as one transaction: it all becomes visible at once and durable, or not at all.
    *
+   * On PostgreSQL `work` runs again where it met a deadlock: what it notes outside must stand being noted twice.
+   *
    * On SQLite, works that wait at the same time share one commit; one that fails takes back only its own part.
    *
    * @param topics transactions of one topic never overlap, also among several catalogs on one PostgreSQL, so that
@@ -134,15 +138,26 @@ export class Database {
       const written = await this.groups.run((manager) => inLedger(manager, work, false));
       return this.told(written as Written<T>);
     }
-    const written = await onStorage(() =>
-      this.writer.transaction(async (manager) => {
-        // In one order for all, or two could wait for each other.
-        for (const topic of [...new Set([topics].flat())].toSorted())
-          await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [topic]);
-        return await inLedger(manager, work, true);
-      }),
-    );
-    return this.told(written);
+    return this.told(await onStorage(() => this.writeShared([...new Set([topics].flat())], work)));
+  }
+
+  /** One of transactions that wait for each other is ended by PostgreSQL, with nothing done: it runs again. */
+  private async writeShared<T>(
+    topics: readonly string[],
+    work: (manager: EntityManager) => Promise<T>,
+  ): Promise<Written<T>> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.writer.transaction(async (manager) => {
+          // In one order for all, or two could wait for each other.
+          for (const topic of topics.toSorted())
+            await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [topic]);
+          return await inLedger(manager, work, true);
+        });
+      } catch (error) {
+        if (attempt === maxAttempts || !isDeadlock(error)) throw error;
+      }
+    }
   }
 
   /**

@@ -2,8 +2,8 @@ import { Problem } from '@proxylet/contract';
 
 /** Answers of SQLite that mean the file or its disk, not the query. Extended codes begin with these. */
 const sqliteFaults = /^SQLITE_(?:FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|BUSY|LOCKED|PERM|AUTH|PROTOCOL)/;
-/** SQLSTATE classes 08 connection, 53 resources, 57P shutdown, 58 system, XX storage. */
-const postgresFaults = /^(?:08|53|57P|58|XX)/;
+/** SQLSTATE classes 08 connection, 53 resources, 57P shutdown, 58 system, XX storage; deadlocks that do not end. */
+const postgresFaults = /^(?:08|53|57P|58|XX|40P01|40001)/;
 const systemFaults =
   /^(?:ENOSPC|EDQUOT|EIO|EROFS|EACCES|EPERM|EMFILE|ENFILE|ENOENT|ENOTDIR|EISDIR|ENXIO|ESTALE|EFBIG|EEXIST|ECONN\w+|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|EPIPE)$/;
 
@@ -30,6 +30,11 @@ export async function onStorage<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw asStorageProblem(error);
   }
+}
+
+/** PostgreSQL ended a transaction so that others could go on. */
+export function isDeadlock(error: unknown): boolean {
+  return /^(?:40P01|40001)$/.test(codeOf(error) ?? '');
 }
 
 function isStorageFault(error: unknown): boolean {
