@@ -1,6 +1,6 @@
 // Preloaded into verdaccio: what it puts in place by a rename is on the disk when the rename is done.
 const fs = require('node:fs');
-const { dirname } = require('node:path');
+const path = require('node:path');
 
 const { rename } = fs;
 
@@ -12,13 +12,13 @@ fs.rename = (from, to, callback) => {
     }
     rename(from, to, (error) => {
       if (error) callback(error);
-      else sync(dirname(to), callback);
+      else sync(path.dirname(to), callback);
     });
   });
 };
 
-function sync(path, callback) {
-  fs.open(path, 'r', (error, fd) => {
+function sync(target, callback) {
+  fs.open(target, 'r', (error, fd) => {
     if (error) {
       callback(error);
       return;
