@@ -263,7 +263,8 @@ export class NamespaceService {
     if (can(principal, action, relation) === 'allow')
       return await this.origin.assertOwn(manager, target.namespace, action);
     const proxylet = await findProxylet(manager, target);
-    const isSeen = proxylet !== undefined && (await ReadRights.forChange(principal).mayRead(manager, proxylet));
+    const isSeen =
+      proxylet !== undefined && (await ReadRights.forChange(principal).mayRead(manager, proxylet));
     // What the token lacks is said of what exists and of what does not alike.
     if (isSeen || !isGranted(principal, action, relation))
       enforce(principal, action, relation, `proxylet ${name}`);
