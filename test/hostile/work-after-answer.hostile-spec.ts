@@ -7,10 +7,13 @@ const burn = 'const end = Date.now() + 100; while (Date.now() < end);';
 
 const suite = useStack();
 
+/** CPU time that all runners have used, ms. */
+function busyMs(): number {
+  return childrenOf(suite.stack.engine.pid).reduce((sum, pid) => sum + (cpuTimeMs(pid) ?? 0), 0);
+}
+
 /** Runners together use less than a quarter of a core. */
 async function comesToRest(): Promise<void> {
-  const busyMs = (): number =>
-    childrenOf(suite.stack.engine.pid).reduce((sum, pid) => sum + (cpuTimeMs(pid) ?? 0), 0);
   await until(
     async () => {
       const before = busyMs();
