@@ -18,7 +18,13 @@ const problemSchema = z.object({
 });
 
 /** Codes of the catalog that are the caller's to know; any other refusal concerns this engine. */
-const passedOn = new Set(['unresolvable', 'not-found', 'artifact-corrupt', 'storage-unavailable']);
+const passedOn = new Set([
+  'unresolvable',
+  'resolution-too-hard',
+  'not-found',
+  'artifact-corrupt',
+  'storage-unavailable',
+]);
 
 /** What a failed answer of the catalog means for whoever asked the engine. */
 export function refusalOf(status: number, body: unknown): Problem {
