@@ -135,12 +135,13 @@ export class Publisher {
     const at = this.clock.now();
     const names = fresh.map(({ target }) => target);
     await assertNamesAreClear(manager, names, { principal, allowConfusable, at });
-    for (const addition of await additions(manager, fresh))
-      await this.quotas.add(manager, addition, at, uploadId);
+    const added = await additions(manager, fresh);
     const detail = { clientId: principal.clientId ?? null, tokenId: principal.tokenId ?? null };
     for (const member of fresh) await writeVersion(manager, member, { actor: principal.key, at, detail });
     await andThen?.(manager);
     await noteAnswer(manager, idempotent, at);
+    // Late: from here on nobody else counts in the namespace until this is committed.
+    for (const addition of added) await this.quotas.add(manager, addition, at, uploadId);
     return areNew;
   }
 

@@ -9,9 +9,6 @@ export interface QuotaRow {
   readonly publishes_per_hour: number | null;
   readonly uploads: number | null;
 }
-export const findQuota = statement<QuotaRow>(
-  'SELECT bytes, proxylets, versions, publishes_per_hour, uploads FROM namespace_quota WHERE namespace = $1',
-);
 export const saveQuota = statement(
   `INSERT INTO namespace_quota (namespace, bytes, proxylets, versions, publishes_per_hour, uploads)
    VALUES ($1, $2, $3, $4, $5, $6)
@@ -45,7 +42,10 @@ export const addUse = statement<UseRow>(
      hour = excluded.hour
    RETURNING bytes, proxylets, versions, hour, hour_versions`,
 );
-export const sumUploads = statement<{ uploads: Count; bytes: Count | null }>(
-  `SELECT COUNT(*) AS uploads, SUM(size_bytes) AS bytes FROM upload
-   WHERE namespace = $1 AND expires_at > $2 AND id <> $3`,
+/** What open uploads reserve, and the quota: one look, as others wait meanwhile. */
+export const findReserved = statement<{ open_uploads: Count; open_bytes: Count | null } & QuotaRow>(
+  `SELECT u.open_uploads, u.open_bytes, q.bytes, q.proxylets, q.versions, q.publishes_per_hour, q.uploads
+   FROM (SELECT COUNT(*) AS open_uploads, SUM(size_bytes) AS open_bytes FROM upload
+         WHERE namespace = $1 AND expires_at > $2 AND id <> $3) u
+   LEFT JOIN namespace_quota q ON q.namespace = $1`,
 );

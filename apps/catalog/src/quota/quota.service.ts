@@ -5,12 +5,9 @@ import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { NamespaceService } from '../namespace/namespace.service.js';
 import { saveQuota } from './quota-sql.js';
-import { type Quota, Quotas, type QuotaUse } from './quotas.js';
+import { type Quota, type QuotaLook, Quotas } from './quotas.js';
 
-export interface QuotaView {
-  readonly limit: Quota;
-  readonly used: QuotaUse;
-}
+export type QuotaView = QuotaLook;
 
 /** Members left out, or null, follow the catalog's settings. */
 export type QuotaWish = { readonly [Kind in keyof Quota]?: number | null | undefined };
@@ -37,12 +34,13 @@ export class QuotaService {
     const { bytes, proxylets, versions, publishesPerHour, uploads } = wish;
     const values = [bytes, proxylets, versions, publishesPerHour, uploads].map((value) => value ?? null);
     await this.database.write(`quota ${namespace}`, async (manager) => {
-      const before = await this.quotas.quotaOf(manager, namespace);
+      const at = this.clock.now();
+      const before = (await this.quotas.look(manager, namespace, at)).limit;
       await saveQuota(manager, [namespace, ...values]);
-      const detail = { before, after: await this.quotas.quotaOf(manager, namespace) };
+      const detail = { before, after: (await this.quotas.look(manager, namespace, at)).limit };
       const actor = principal.key;
       await writeAudit(manager, {
-        at: this.clock.now(),
+        at,
         actor,
         action: 'quota.set',
         target: namespace,
@@ -53,10 +51,6 @@ export class QuotaService {
   }
 
   private async view(namespace: string): Promise<QuotaView> {
-    const manager = this.database.read;
-    return {
-      limit: await this.quotas.quotaOf(manager, namespace),
-      used: await this.quotas.useOf(manager, namespace, this.clock.now()),
-    };
+    return await this.quotas.look(this.database.read, namespace, this.clock.now());
   }
 }

@@ -1,6 +1,6 @@
 import { Problem } from '@proxylet/contract';
 import type { EntityManager } from 'typeorm';
-import { addUse, findQuota, findUse, type QuotaRow, sumUploads, type UseRow } from './quota-sql.js';
+import { addUse, findReserved, findUse, type QuotaRow, type UseRow } from './quota-sql.js';
 
 /** What a namespace may have. */
 export interface Quota {
@@ -16,6 +16,11 @@ export interface Quota {
 
 /** What of it is used. */
 export type QuotaUse = Quota;
+
+export interface QuotaLook {
+  readonly limit: Quota;
+  readonly used: QuotaUse;
+}
 
 export interface Addition {
   readonly namespace: string;
@@ -36,19 +41,15 @@ const words: Readonly<Record<keyof Quota, string>> = {
 export class Quotas {
   constructor(private readonly defaults: Quota) {}
 
-  async quotaOf(manager: EntityManager, namespace: string): Promise<Quota> {
-    const [row] = await findQuota(manager, [namespace]);
-    return row === undefined ? this.defaults : this.withDefaults(row);
-  }
-
-  async useOf(manager: EntityManager, namespace: string, at: string): Promise<QuotaUse> {
+  /** What a namespace may have, and has. */
+  async look(manager: EntityManager, namespace: string, at: string): Promise<QuotaLook> {
     const [row] = await findUse(manager, [namespace]);
-    return await this.used(manager, namespace, row, at, '');
+    return await this.lookFrom(manager, namespace, row, at, '');
   }
 
   /**
-   * Counts what a transaction adds, before it adds it. Until the transaction ends no other counts in the namespace,
-   * so that parallel requests cannot overshoot.
+   * Counts what a transaction adds. Until the transaction ends no other counts in the namespace, so that parallel
+   * requests cannot overshoot: to be called late in it, and in the order of the namespaces where there are several.
    *
    * @param ownUpload upload whose reservation this uses up
    * @throws Problem `quota-exceeded`
@@ -56,34 +57,35 @@ export class Quotas {
   async add(manager: EntityManager, addition: Addition, at: string, ownUpload = ''): Promise<void> {
     const { namespace, bytes, proxylets, versions } = addition;
     const [row] = await addUse(manager, [namespace, bytes, proxylets, versions, hourOf(at)]);
-    const use = await this.used(manager, namespace, row, at, ownUpload);
-    const quota = await this.quotaOf(manager, namespace);
-    assertWithin(namespace, quota, use, ['bytes', 'proxylets', 'versions', 'publishesPerHour'], at);
+    const { limit, used } = await this.lookFrom(manager, namespace, row, at, ownUpload);
+    assertWithin(namespace, limit, used, ['bytes', 'proxylets', 'versions', 'publishesPerHour'], at);
   }
 
   /** As `add`, for an upload that is about to be opened. @throws Problem `quota-exceeded` */
   async reserve(manager: EntityManager, namespace: string, bytes: number, at: string): Promise<void> {
     const [row] = await addUse(manager, [namespace, 0, 0, 0, hourOf(at)]);
-    const use = await this.used(manager, namespace, row, at, '');
-    const quota = await this.quotaOf(manager, namespace);
-    const next = { ...use, bytes: use.bytes + bytes, uploads: use.uploads + 1 };
-    assertWithin(namespace, quota, next, ['uploads', 'bytes'], at);
+    const { limit, used } = await this.lookFrom(manager, namespace, row, at, '');
+    const next = { ...used, bytes: used.bytes + bytes, uploads: used.uploads + 1 };
+    assertWithin(namespace, limit, next, ['uploads', 'bytes'], at);
   }
 
-  private async used(
+  private async lookFrom(
     manager: EntityManager,
     namespace: string,
     row: UseRow | undefined,
     at: string,
     ownUpload: string,
-  ): Promise<QuotaUse> {
-    const [open] = await sumUploads(manager, [namespace, at, ownUpload]);
+  ): Promise<QuotaLook> {
+    const [reserved] = await findReserved(manager, [namespace, at, ownUpload]);
     return {
-      bytes: Number(row?.bytes ?? 0) + Number(open?.bytes ?? 0),
-      proxylets: row?.proxylets ?? 0,
-      versions: row?.versions ?? 0,
-      publishesPerHour: row?.hour === hourOf(at) ? row.hour_versions : 0,
-      uploads: Number(open?.uploads ?? 0),
+      limit: reserved === undefined ? this.defaults : this.withDefaults(reserved),
+      used: {
+        bytes: Number(row?.bytes ?? 0) + Number(reserved?.open_bytes ?? 0),
+        proxylets: row?.proxylets ?? 0,
+        versions: row?.versions ?? 0,
+        publishesPerHour: row?.hour === hourOf(at) ? row.hour_versions : 0,
+        uploads: Number(reserved?.open_uploads ?? 0),
+      },
     };
   }
 
