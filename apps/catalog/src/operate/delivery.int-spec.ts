@@ -60,7 +60,7 @@ describe.runIf(hasS3)('a catalog that sends readers on to its object store', () 
   });
 });
 
-const readers = 8;
+const readers = 4;
 const mebibyte = 2 ** 20;
 
 describe.each([

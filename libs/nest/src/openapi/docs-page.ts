@@ -43,10 +43,11 @@ function block({ path, method, operation }: { path: string; method: string; oper
 
 function access(security: readonly Json[]): string {
   if (security.length === 0) return 'public';
-  const scopes = security.map((one) =>
-    (one['token'] as string[]).map((scope) => `<code>${escape(scope)}</code>`),
-  );
-  return `token with ${scopes.map((all) => all.join(' and ')).join(' or ')}`;
+  const lists = security.flatMap(({ token }) => (Array.isArray(token) ? [token as string[]] : []));
+  const scopes = lists.map((all) => all.map((scope) => `<code>${escape(scope)}</code>`).join(' and '));
+  // An empty requirement beside the others: the service may be set up to ask for no token here.
+  const isOptional = lists.length < security.length;
+  return `token with ${scopes.join(' or ')}${isOptional ? ', or none where that is admitted' : ''}`;
 }
 
 function parameterTable(parameters: readonly Json[] = []): string {
