@@ -119,6 +119,8 @@ export class HostCall {
         done(error);
       },
     });
+    // Whoever reads hears of a failure by the reading; without a listener one that nobody reads would end the engine.
+    this.response.on('error', () => undefined);
     this.settle({ ...head, body: this.response });
   }
 

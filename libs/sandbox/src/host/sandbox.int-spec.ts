@@ -185,6 +185,19 @@ describe('a sandbox', () => {
     await expect.poll(async () => (await sut.host.invoke(guest, request())).status).toBe(200);
   });
 
+  it('survives the end of a runner whose streaming answer nobody reads', async () => {
+    const unread = await SandboxFixture.start();
+    const guest = unread.handler(
+      'return new Response(new ReadableStream({ pull() { return new Promise(() => {}) } }))',
+    );
+    const { body } = await unread.host.invoke(guest, request());
+    if (!(body instanceof Readable)) throw new Error('a stream was expected');
+    const { pid } = unread.host.runners().find(({ inFlight }) => inFlight > 0) ?? { pid: 0 };
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(() => body.errored).toMatchObject({ code: 'runner-lost' });
+    await unread[Symbol.asyncDispose]();
+  });
+
   it('fails a response stream in the middle when the handler does', async () => {
     const guest = sut.handler(`
       let i = 0;
