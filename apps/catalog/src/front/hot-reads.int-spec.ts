@@ -121,7 +121,9 @@ describe.each(databases)('answers kept in memory, of %s', (kind) => {
     expect((first as Answer).status).toBeGreaterThanOrEqual(400);
   });
 
-  it.runIf(kind === 'PostgreSQL')('are those after a change at another catalog', async () => {
+  if (kind === 'SQLite') return;
+
+  it('are those after a change at another catalog', async () => {
     await using other = await startCatalog({
       PROXYLET_CATALOG_DATABASE_URL: postgres?.url ?? '',
       PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: catalog.issuer.url, algs: ['ES256'] }]),
