@@ -1,7 +1,7 @@
 import { Problem } from '@proxylet/contract';
-import { type AnyNode, type Program, parse } from 'acorn';
+import { type AnyNode, getLineInfo, type Program, parse } from 'acorn';
 import { show } from './refusal.js';
-import { lookAt, type MainWarning, type Position } from './static-look.js';
+import { lookAt, type MainWarning } from './static-look.js';
 
 /**
  * Checks that a text is the one bundled ES module an engine can run: it parses, has a handler as its default export,
@@ -13,7 +13,8 @@ import { lookAt, type MainWarning, type Position } from './static-look.js';
  */
 export function checkMain(source: string, path: string): readonly MainWarning[] {
   const program = parseModule(source, path);
-  for (const statement of program.body) assertNoImport(statement, path);
+  const at = (offset: number) => getLineInfo(source, offset);
+  for (const statement of program.body) assertNoImport(statement, path, at);
   const exported = program.body.map(defaultOf).find((found) => found !== undefined);
   if (exported === undefined) {
     throw new Problem(
@@ -21,14 +22,14 @@ export function checkMain(source: string, path: string): readonly MainWarning[] 
       `The main module ${show(path)} has no default export: write \`export default { async fetch(request, env, ctx) { … } }\`.`,
     );
   }
-  assertHandler(exported, path);
-  const { startImport, nodeImport, warnings } = lookAt(program);
+  assertHandler(exported, path, at);
+  const { startImport, nodeImport, warnings } = lookAt(program, source);
   if (startImport !== undefined)
-    throw mainInvalid(path, startImport, 'imports a module while it starts; bundle it in');
+    throw mainInvalid(path, at(startImport), 'imports a module while it starts; bundle it in');
   if (nodeImport !== undefined) {
     throw mainInvalid(
       path,
-      nodeImport.at,
+      at(nodeImport.at),
       `imports ${show(nodeImport.name)}, which the sandbox does not have`,
     );
   }
@@ -37,7 +38,7 @@ export function checkMain(source: string, path: string): readonly MainWarning[] 
 
 function parseModule(source: string, path: string): Program {
   try {
-    return parse(source, { ecmaVersion: 'latest', sourceType: 'module', locations: true });
+    return parse(source, { ecmaVersion: 'latest', sourceType: 'module' });
   } catch (error) {
     if (error instanceof RangeError) {
       throw new Problem('main-invalid', `The main module ${show(path)} is nested too deep to be read.`, {
@@ -50,19 +51,26 @@ function parseModule(source: string, path: string): Program {
   }
 }
 
+interface Position {
+  readonly line: number;
+  /** From 0. */
+  readonly column: number;
+}
+type PositionOf = (offset: number) => Position;
+
 /** `why` completes the sentence "The main module … <why>." */
 function mainInvalid(path: string, at: Position | undefined, why: string): Problem {
   const where = at === undefined ? '' : `:${at.line}:${at.column + 1}`;
   return new Problem('main-invalid', `The main module ${show(path)} ${why.slice(0, 200)} (${path}${where}).`);
 }
 
-function assertNoImport(statement: AnyNode, path: string): void {
+function assertNoImport(statement: AnyNode, path: string, at: PositionOf): void {
   const isImport = statement.type === 'ImportDeclaration' || statement.type === 'ExportAllDeclaration';
   const isReexport = statement.type === 'ExportNamedDeclaration' && statement.source != null;
   if (!isImport && !isReexport) return;
   throw mainInvalid(
     path,
-    statement.loc?.start,
+    at(statement.start),
     `imports ${show(String(statement.source?.value))}; main is one bundled module`,
   );
 }
@@ -85,13 +93,13 @@ const plainValues: Readonly<Partial<Record<AnyNode['type'], string>>> = {
 };
 
 /** Refuses what is seen to be no handler without running it; a name, a call or a spread may be one. */
-function assertHandler(exported: AnyNode, path: string): void {
+function assertHandler(exported: AnyNode, path: string, positionOf: PositionOf): void {
   const plain = plainValues[exported.type];
-  const at = exported.loc?.start;
   const wanted = 'a handler is an object with a fetch, scheduled or message method';
-  if (plain !== undefined) throw mainInvalid(path, at, `exports ${plain} as default; ${wanted}`);
+  if (plain !== undefined)
+    throw mainInvalid(path, positionOf(exported.start), `exports ${plain} as default; ${wanted}`);
   if (exported.type !== 'ObjectExpression' || exported.properties.some(mayBeHandler)) return;
-  throw mainInvalid(path, at, `has no handler in its default export; ${wanted}`);
+  throw mainInvalid(path, positionOf(exported.start), `has no handler in its default export; ${wanted}`);
 }
 
 function mayBeHandler(property: AnyNode): boolean {

@@ -1,4 +1,4 @@
-import type { AnyNode, Program } from 'acorn';
+import { type AnyNode, getLineInfo, type Program } from 'acorn';
 
 /** Something in a module that parses and may still not work in the sandbox. */
 export interface MainWarning {
@@ -10,18 +10,12 @@ export interface MainWarning {
   readonly column: number;
 }
 
-export interface Position {
-  readonly line: number;
-  /** From 0. */
-  readonly column: number;
-}
-
 /** What a walk through a module found; nothing of it was run. */
 export interface StaticLook {
-  /** An `import()` that is reached while the module starts. */
-  readonly startImport: Position | undefined;
+  /** Offset of an `import()` that is reached while the module starts. */
+  readonly startImport: number | undefined;
   /** An `import()` of one of Node's own modules, wherever. */
-  readonly nodeImport: { readonly at: Position; readonly name: string } | undefined;
+  readonly nodeImport: { readonly at: number; readonly name: string } | undefined;
   /** One for each thing that is missing, where it is used first; at most 20. */
   readonly warnings: readonly MainWarning[];
 }
@@ -55,9 +49,13 @@ const onlyCalled = new Set(['Function']);
 const globalObjects = new Set(['globalThis', 'self']);
 const functions = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
 
+/** What may be found at all: a module without any of these words needs no walk. */
+const anyOfThem = new RegExp(`\\b(?:${[...missing.keys(), 'import'].join('|')})\\b|\\\\u`);
+
 /** Walks with a list of its own: a long chain of operators is deeper than the stack. */
-export function lookAt(program: Program): StaticLook {
-  const walk = new Walk();
+export function lookAt(program: Program, source: string): StaticLook {
+  if (!anyOfThem.test(source)) return { startImport: undefined, nodeImport: undefined, warnings: [] };
+  const walk = new Walk(source);
   walk.run(program);
   return walk.result();
 }
@@ -66,12 +64,15 @@ class Walk {
   private readonly open: { readonly node: AnyNode; readonly isLate: boolean }[] = [];
   /** Whether what is being looked at runs only when something calls it. */
   private isLate = false;
-  private readonly uses = new Map<string, Position>();
+  /** Where each is used first, as an offset. */
+  private readonly uses = new Map<string, number>();
   private readonly declared = new Set<string>();
   private readonly guarded = new Set<string>();
-  private startImport: Position | undefined;
+  private startImport: number | undefined;
   private nodeImport: StaticLook['nodeImport'];
-  private lateImport: Position | undefined;
+  private lateImport: number | undefined;
+
+  constructor(private readonly source: string) {}
 
   run(program: Program): void {
     this.open.push({ node: program, isLate: false });
@@ -85,10 +86,10 @@ class Walk {
   result(): StaticLook {
     const warnings = [...this.uses]
       .filter(([name]) => !this.declared.has(name) && !this.guarded.has(name))
-      .map(([name, at]) => warning('missing-api', `${name} ${missing.get(name) ?? ''}.`, at));
+      .map(([name, at]) => this.warning('missing-api', `${name} ${missing.get(name) ?? ''}.`, at));
     if (this.lateImport !== undefined) {
       const detail = 'import() fails in the sandbox: there is no other module.';
-      warnings.push(warning('dynamic-import', detail, this.lateImport));
+      warnings.push(this.warning('dynamic-import', detail, this.lateImport));
     }
     const sorted = warnings.toSorted((a, b) => a.line - b.line || a.column - b.column);
     return {
@@ -174,7 +175,7 @@ class Walk {
   }
 
   private dynamicImport(node: Extract<AnyNode, { type: 'ImportExpression' }>): void {
-    const at = start(node);
+    const at = node.start;
     if (!this.isLate) this.startImport ??= at;
     const { source } = node;
     const name = source.type === 'Literal' && typeof source.value === 'string' ? source.value : undefined;
@@ -204,11 +205,14 @@ class Walk {
   }
 
   private use(name: string, node: AnyNode): void {
-    const at = start(node);
     const known = this.uses.get(name);
-    const isEarlier =
-      known === undefined || at.line < known.line || (at.line === known.line && at.column < known.column);
-    if (missing.has(name) && isEarlier) this.uses.set(name, at);
+    const isEarlier = known === undefined || node.start < known;
+    if (missing.has(name) && isEarlier) this.uses.set(name, node.start);
+  }
+
+  private warning(rule: MainWarning['rule'], detail: string, offset: number): MainWarning {
+    const { line, column } = getLineInfo(this.source, offset);
+    return { rule, detail, line, column: column + 1 };
   }
 
   private push(value: unknown): void {
@@ -217,12 +221,4 @@ class Walk {
     else if ('type' in value && typeof value.type === 'string')
       this.open.push({ node: value as AnyNode, isLate: this.isLate });
   }
-}
-
-function start(node: AnyNode): Position {
-  return node.loc?.start ?? { line: 1, column: 0 };
-}
-
-function warning(rule: MainWarning['rule'], detail: string, { line, column }: Position): MainWarning {
-  return { rule, detail, line, column: column + 1 };
 }
