@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from './paths.mjs';
 import { SharedServer } from './shared-server.mjs';
@@ -30,6 +31,7 @@ export async function serverCommand({ name, variable, start, clean = () => undef
   const { command } = splitAtRun(process.argv.slice(2));
   try {
     if (positionals[0] === 'start') {
+      if (isOwn) await endOrphans(server, clean);
       process.stdout.write(`${await startFor(server, user, start, isOwn)}\n`);
     } else if (positionals[0] === 'stop') {
       await stop(user);
@@ -63,6 +65,20 @@ async function stopFor(server, user, signal, clean) {
     await server.end(signal);
     clean(server);
   });
+}
+
+/** Servers of somebody's own, beside this one, whose owner was killed before it could end them. */
+async function endOrphans({ home }, clean) {
+  const [kind] = /^own-[a-z]+-/.exec(basename(home)) ?? [];
+  if (kind === undefined) return;
+  for (const name of readdirSync(dirname(home)).filter((each) => each.startsWith(kind))) {
+    const other = new SharedServer(join(dirname(home), name));
+    // A kill in a test leaves nothing that runs; a lock file is of one that is being started or ended.
+    if (!other.isOrphan || existsSync(join(other.home, 'lock'))) continue;
+    await other.end('SIGKILL');
+    clean(other);
+    rmSync(other.home, { recursive: true, force: true });
+  }
 }
 
 /** What comes after `run` belongs to the command. */

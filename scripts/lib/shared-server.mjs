@@ -28,6 +28,12 @@ export class SharedServer {
     this.#lockFile = join(home, 'lock');
   }
 
+  /** True where it was started for processes that have all died since. */
+  get isOrphan() {
+    const { state } = this;
+    return state !== undefined && Object.keys(state.pids).length > 0 && livingLeases(state).length === 0;
+  }
+
   /** What is known of the server: ports, folders, `pids` of its processes, `leases` of its users. */
   get state() {
     if (!existsSync(this.#stateFile)) return undefined;
