@@ -29,10 +29,13 @@ interface CandidateRow {
   readonly state: VersionState;
   readonly reason: string;
 }
+/** Asked for row by row: a join with all the states would be read whole by PostgreSQL, which takes a list for a long one. */
+const newestState = (column: string): string =>
+  `(SELECT s.${column} FROM version_state s WHERE s.version_id = v.id ORDER BY s.id DESC LIMIT 1) AS ${column}`;
 const candidatesOf = (ids: string): string =>
-  `SELECT v.proxylet_id AS proxylet, v.version, v.digest, v.size_bytes AS "sizeBytes", v.facts, s.state, s.reason
+  `SELECT v.proxylet_id AS proxylet, v.version, v.digest, v.size_bytes AS "sizeBytes", v.facts,
+     ${newestState('state')}, ${newestState('reason')}
    FROM ${ids} JOIN version v ON v.proxylet_id = p.id
-   JOIN version_state s ON s.id = (SELECT MAX(x.id) FROM version_state x WHERE x.version_id = v.id)
    WHERE v.precedence >= COALESCE((SELECT y.precedence FROM version y WHERE y.proxylet_id = p.id
      ORDER BY y.precedence DESC LIMIT 1 OFFSET ${maxVersions - 1}), '')
    ORDER BY v.proxylet_id, v.precedence DESC`;
