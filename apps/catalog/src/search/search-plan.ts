@@ -25,13 +25,13 @@ interface Known extends Word {
 
 const countRows = statement<{ id: number; rows: number | string }>(
   `SELECT w.id, (SELECT COUNT(*) FROM (SELECT 1 FROM search_posting x WHERE x.word_id = w.id LIMIT ${rareRows}) y) AS rows
-   FROM search_word w WHERE w.id IN (SELECT CAST(json_array_elements_text($1::json) AS integer))`,
+   FROM search_word w WHERE w.id = ANY (ARRAY(SELECT CAST(json_array_elements_text($1::json) AS integer)))`,
   `SELECT w.id, (SELECT COUNT(*) FROM (SELECT 1 FROM search_posting x WHERE x.word_id = w.id LIMIT ${rareRows}) y) AS rows
    FROM search_word w WHERE w.id IN (SELECT value FROM json_each($1))`,
 );
 const findNear = statement<Word>(
   `SELECT DISTINCT w.id, w.word FROM search_variant x JOIN search_word w ON w.id = x.word_id
-   WHERE x.variant IN (SELECT CAST(json_array_elements_text($1::json) AS integer)) LIMIT 500`,
+   WHERE x.variant = ANY (ARRAY(SELECT CAST(json_array_elements_text($1::json) AS integer))) LIMIT 500`,
   `SELECT DISTINCT w.id, w.word FROM search_variant x JOIN search_word w ON w.id = x.word_id
    WHERE x.variant IN (SELECT value FROM json_each($1)) LIMIT 500`,
 );

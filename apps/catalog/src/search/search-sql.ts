@@ -25,9 +25,9 @@ export interface Word {
   readonly id: number;
   readonly word: string;
 }
-/** By a JSON list of words. */
+/** By a JSON list of words. PostgreSQL takes an array for a short list and a SELECT for a long one. */
 export const findWords = statement<Word>(
-  `SELECT id, word FROM search_word WHERE word IN (SELECT json_array_elements_text($1::json) COLLATE "C")`,
+  `SELECT id, word FROM search_word WHERE word = ANY (ARRAY(SELECT json_array_elements_text($1::json) COLLATE "C"))`,
   `SELECT id, word FROM search_word WHERE word IN (SELECT value FROM json_each($1))`,
 );
 /** Two transactions that add the same words must not wait for each other crosswise; held to the end of each. */
@@ -59,7 +59,7 @@ export const findForgiving = statement<{ word_id: number }>(
 /** By a JSON list of word ids. */
 export const deletePostings = statement(
   `DELETE FROM search_posting WHERE proxylet_id = $1
-   AND word_id IN (SELECT CAST(json_array_elements_text($2::json) AS integer))`,
+   AND word_id = ANY (ARRAY(SELECT CAST(json_array_elements_text($2::json) AS integer)))`,
   `DELETE FROM search_posting WHERE proxylet_id = $1 AND word_id IN (SELECT value FROM json_each($2))`,
 );
 /** From a JSON list of `{w, r}`. */
@@ -72,7 +72,7 @@ export const insertPostings = statement(
 /** Moves rows of a proxylet as one, by a JSON list of word ids. */
 export const shiftPostings = statement(
   `UPDATE search_posting SET rank = rank + $2 WHERE proxylet_id = $1
-   AND word_id IN (SELECT CAST(json_array_elements_text($3::json) AS integer))`,
+   AND word_id = ANY (ARRAY(SELECT CAST(json_array_elements_text($3::json) AS integer)))`,
   `UPDATE search_posting SET rank = rank + $2 WHERE proxylet_id = $1
    AND word_id IN (SELECT value FROM json_each($3))`,
 );
