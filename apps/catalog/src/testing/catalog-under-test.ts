@@ -36,6 +36,8 @@ export interface CatalogUnderTest extends AsyncDisposable {
   /** State folder of the catalog itself. */
   readonly folder: string;
   readonly url: string;
+  /** Settings of another replica: database, store and issuer of this one. Nothing else may share an embedded database. */
+  readonly replicaSettings: Readonly<Record<string, string>>;
   as(wishes: TokenWishes | string): Promise<Caller>;
   /** Requests with a token that is at hand. */
   bearing(token: string): Caller;
@@ -50,13 +52,16 @@ export async function startCatalog(
   const stateDir = await mkdtemp(join(tmpdir(), 'catalog-'));
   const backend = await backendOf(environment);
   const issuer = await startIssuer();
+  const replicaSettings = {
+    PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: issuer.url, algs: ['ES256'] }]),
+    ...backend.settings,
+    ...environment,
+  };
   const config = loadConfig(catalogSettings, {
     PROXYLET_STATE_DIR: stateDir,
     PROXYLET_CATALOG_PORT: '0',
     PROXYLET_LOG_LEVEL: 'silent',
-    PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: issuer.url, algs: ['ES256'] }]),
-    ...backend.settings,
-    ...environment,
+    ...replicaSettings,
   });
   const folder = catalogFolder(config);
   const app = await createApp({
@@ -72,6 +77,7 @@ export async function startCatalog(
     issuer,
     folder,
     url,
+    replicaSettings,
     as: async (wishes) =>
       callerOf(url, await issuer.token(typeof wishes === 'string' ? { subject: wishes } : wishes)),
     bearing: (token) => callerOf(url, token),
