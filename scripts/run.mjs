@@ -40,6 +40,11 @@ const commands = {
       await runNode([join(root, 'test/bench/main.mjs'), ...args], { output: 'inherit' })
     ).code;
   },
+  soak: async (args) => {
+    process.exitCode = (
+      await runNode([join(root, 'test/long/soak.mjs'), ...args], { output: 'inherit' })
+    ).code;
+  },
 };
 
 const [command = '', ...args] = process.argv.slice(2);
