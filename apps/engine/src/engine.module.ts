@@ -8,6 +8,7 @@ import {
 import { exitCodes, HealthChecks, LOG, type Log, Metrics, ServiceFault, ServiceInfo } from '@proxylet/nest';
 import { AdminController } from './control/admin.controller.js';
 import { DescriptionController } from './control/description.controller.js';
+import { ConfigController } from './control/config.controller.js';
 import { EgressService } from './control/egress.service.js';
 import { EventStreams } from './control/event-streams.js';
 import { InstallationController } from './control/installation.controller.js';
@@ -36,8 +37,9 @@ export class EngineModule implements OnModuleInit, OnApplicationShutdown {
       controllers: [
         AdminController,
         DescriptionController,
-        // Before the installations: its path is the longer one.
+        // Before the installations: their paths are the longer ones.
         LogController,
+        ConfigController,
         InstallationController,
         EngineServiceController,
       ],

@@ -85,9 +85,21 @@ export class InstallationService {
 
   /** One's own; a shared one takes the right to manage the engine. */
   async remove(principal: Principal, name: string, ifMatch: string | undefined): Promise<void> {
-    const { owner } = this.find(principal, name);
-    if (owner.key === sharedOwnerKey) enforce(principal, 'engine.manage', {}, `the shared proxylet ${name}`);
+    const { owner } = this.manageable(principal, name);
     await this.core.parts.changes.remove(owner.key, name, preconditionOf(ifMatch));
+  }
+
+  /**
+   * What the principal may change: one's own, or a shared one with the right to manage the engine.
+   *
+   * @throws Problem `not-installed`, `forbidden`
+   */
+  manageable(principal: Principal, name: string): Installation {
+    const record = this.find(principal, name);
+    if (record.owner.key === sharedOwnerKey) {
+      enforce(principal, 'engine.manage', {}, `the shared proxylet ${name}`);
+    }
+    return record;
   }
 
   /** The caller's own and the shared ones that are not hidden by one's own. */
@@ -116,6 +128,6 @@ export function etagFor({ id, generation, updatedAtMs }: Installation): string {
 }
 
 /** `If-Match` on something that is not there yet never holds (RFC 9110 §13.1.1). */
-function preconditionOf(ifMatch: string | undefined): Precondition {
+export function preconditionOf(ifMatch: string | undefined): Precondition {
   return (before) => assertIfMatch(ifMatch, before === undefined ? '"none"' : etagFor(before));
 }

@@ -22,18 +22,34 @@ export type NameParams = z.output<typeof nameParams>;
 export const listQuery = z.strictObject({ ...pageQuery });
 export type ListQuery = z.output<typeof listQuery>;
 
+const settingsSchema = z.record(z.string(), z.unknown());
+
 /** A body may be left out: it then asks for the highest version and consents to nothing new. */
 export const installBody = z
   .strictObject({
     version: rangeSchema.optional().meta({ description: 'Range of wanted versions; any by default' }),
     consent: consentSchema.optional(),
-    config: z
-      .record(z.string(), z.unknown())
+    config: settingsSchema
       .optional()
       .meta({ description: 'Settings of the proxylet; left out, those given before stay' }),
   })
   .nullish();
 export type InstallBody = z.output<typeof installBody>;
+
+export const settingsBody = z.strictObject({
+  config: settingsSchema.nullable().meta({ description: 'All settings; null goes back to the defaults' }),
+});
+export type SettingsBody = z.output<typeof settingsBody>;
+
+export const settingsViewSchema = z.object({
+  /** As given; null where none were. */
+  config: settingsSchema.nullable(),
+  /** What the proxylet finds in `env.CONFIG`: those given over the defaults. */
+  effective: settingsSchema,
+  /** JSON Schema of the manifest; null where it takes no settings. */
+  schema: settingsSchema.nullable(),
+});
+export type SettingsView = z.output<typeof settingsViewSchema>;
 
 export const initializeBody = z
   .strictObject({ version: rangeSchema.optional(), consent: consentSchema.optional() })

@@ -34,6 +34,9 @@ export interface Fetched {
 /** Called with what stands before a change is made; throws to refuse it. */
 export type Precondition = (before: Installation | undefined) => void;
 
+/** What a revision changes of a record. */
+export type Revision = Pick<Installation, 'config' | 'reason'>;
+
 /**
  * Makes changes of installations: decide, start beside, record, switch. One change at a time per owner, so that
  * each is decided on what stands. Up to the record nothing that runs is touched; after it everything follows.
@@ -85,6 +88,36 @@ export class InstallationChanges {
     });
   }
 
+  /**
+   * Gives an installation other settings. As with a new version, an isolate with them starts beside the old one, and
+   * calls switch over in one step: those in flight end with what they began with.
+   *
+   * @throws Problem `not-installed`, what `revise` throws, or that of the start; then nothing has changed
+   */
+  revise(
+    ownerKey: string,
+    name: string,
+    revise: (before: Installation) => Revision | undefined,
+  ): Promise<Installation> {
+    const { registry, store, lifecycle } = this.options;
+    return this.queue.run(ownerKey, async () => {
+      const before = registry.own(ownerKey, name)?.record;
+      if (before === undefined) throw notInstalled(name);
+      const revision = revise(before);
+      if (revision === undefined) return before;
+      const next = lifecycle.make(this.revised(before, revision));
+      await lifecycle.start([next]);
+      try {
+        await store.change({ save: [next.record] });
+      } catch (error) {
+        lifecycle.abandon([next]);
+        throw error;
+      }
+      for (const retired of registry.switchTo([next])) lifecycle.retire(retired);
+      return next.record;
+    });
+  }
+
   /** Writes down a state that came about by itself. */
   note(active: Active, state: Installation['state'], reason: string): Promise<void> {
     const { registry, store } = this.options;
@@ -122,6 +155,19 @@ export class InstallationChanges {
     for (const retired of registry.switchTo(starting)) lifecycle.retire(retired);
     tell(emit, 'installed', steps);
     return steps.map(({ record }) => record);
+  }
+
+  private revised(before: Installation, revision: Revision): Installation {
+    const nowMs = this.now();
+    return {
+      ...before,
+      ...revision,
+      generation: before.generation + 1,
+      state: 'running',
+      sinceMs: nowMs,
+      // Two changes within a millisecond are two: the entity tag is made of it.
+      updatedAtMs: Math.max(nowMs, before.updatedAtMs + 1),
+    };
   }
 
   private replaceRecord(record: Installation): void {
