@@ -10,6 +10,13 @@ export interface ExtractedMain extends Archive {
   readonly readme: string | undefined;
 }
 
+export interface ExtractOptions {
+  readonly limits?: ArchiveLimits;
+  readonly onManifest?: ((manifest: Manifest) => void) | undefined;
+  /** Whether the source map is wanted; true where nothing is said. It may be as large as everything else. */
+  readonly withSourceMap?: boolean;
+}
+
 const sourceMapMaxBytes = 16 * 1024 * 1024;
 const readmeMaxBytes = 256 * 1024;
 const readmeName = /^readme(?:\.(?:md|markdown|txt))?$/i;
@@ -22,15 +29,14 @@ const readmeName = /^readme(?:\.(?:md|markdown|txt))?$/i;
  */
 export async function extractMain(
   archive: string | Uint8Array | AsyncIterable<Uint8Array>,
-  limits: ArchiveLimits = defaultLimits,
-  onManifest?: (manifest: Manifest) => void,
+  { limits = defaultLimits, onManifest, withSourceMap = true }: ExtractOptions = {},
 ): Promise<ExtractedMain> {
   const source = typeof archive === 'string' ? createReadStream(archive) : archive;
   const maps = new Map<string, Buffer[]>();
   const readmes = new Map<string, Buffer[]>();
   const sink: ArchiveSink = ({ path, sizeBytes }) => {
     if (readmeName.test(path) && sizeBytes <= readmeMaxBytes) return collect(readmes, path);
-    if (path.endsWith('.map') && sizeBytes <= sourceMapMaxBytes && maps.size === 0)
+    if (withSourceMap && path.endsWith('.map') && sizeBytes <= sourceMapMaxBytes && maps.size === 0)
       return collect(maps, path);
     return undefined;
   };

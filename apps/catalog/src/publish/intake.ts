@@ -26,7 +26,8 @@ export interface CheckedArchive extends AsyncDisposable {
   readonly version: string;
   readonly digest: Digest;
   readonly sizeBytes: number;
-  readonly archive: ExtractedMain;
+  /** Without its code: many archives may wait for one transaction. */
+  readonly archive: Omit<ExtractedMain, 'main' | 'sourceMap'>;
   readonly warnings: readonly MainWarning[];
   /** The bytes, or the path of a file with them. */
   readonly source: string | Uint8Array;
@@ -58,10 +59,11 @@ export class Intake {
     };
     try {
       const arriving = isSmall(expected.sizeBytes) ? await whole(kept()) : kept();
-      const archive = await extractMain(arriving, this.limits, onManifest);
+      const options = { limits: this.limits, onManifest, withSourceMap: false };
+      const { main, sourceMap: _none, ...archive } = await extractMain(arriving, options);
       const { digest, packedBytes: sizeBytes } = archive;
       assertDigest(digest, expected.digest);
-      const warnings = await this.checker.check(archive.main, archive.manifest.main);
+      const warnings = await this.checker.check(main, archive.manifest.main);
       const source = await spool.finish();
       const dispose = () => spool[Symbol.asyncDispose]();
       return { name, version, digest, sizeBytes, archive, warnings, source, [Symbol.asyncDispose]: dispose };

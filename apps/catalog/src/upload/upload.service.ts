@@ -51,7 +51,9 @@ export class UploadService {
     const { namespace } = parseName(name);
     await namespaces.authorize(principal, 'catalog.publish', namespace, undefined, name);
     if (size > maxBytes)
-      throw new Problem('archive-too-large', `The archive is larger than ${maxBytes} bytes.`);
+      throw new Problem('archive-too-large', `The archive is larger than ${maxBytes} bytes.`, {
+        extra: { rule: 'packed-size' },
+      });
     const id = randomUUID();
     const at = clock.now();
     const expiresAt = this.expiry(at);
