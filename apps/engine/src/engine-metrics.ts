@@ -21,6 +21,12 @@ export function registerEngineMetrics(registry: Registry, { parts }: EngineCore)
   registry.registerMetric(invocations);
   registry.registerMetric(durations(() => metrics.all()) as unknown as Metric);
   gauge(registry, 'proxylet_installed', 'Installations on this engine.', () => installations.size);
+  gauge(
+    registry,
+    'proxylet_quarantined',
+    'Installations stopped because they ended their runner again and again.',
+    () => installations.records().filter(({ state }) => state === 'quarantined').length,
+  );
   gauge(registry, 'proxylet_runners', 'Runner processes.', () => sandbox.runners().length);
   gauge(registry, 'proxylet_isolates', 'Isolates that are in memory.', () =>
     sandbox.runners().reduce((sum, { isolates }) => sum + isolates, 0),

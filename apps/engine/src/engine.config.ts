@@ -123,6 +123,18 @@ export const engineSettings = {
     default: '64',
     description: 'Most runner processes at once.',
   }),
+  quarantineStrikes: setting({
+    env: 'PROXYLET_ENGINE_QUARANTINE_STRIKES',
+    type: value.int({ min: 1, max: 1000 }),
+    default: '3',
+    description: 'Runner processes a version of an installation may end before it is stopped for good.',
+  }),
+  quarantineWindowMs: setting({
+    env: 'PROXYLET_ENGINE_QUARANTINE_WINDOW_MS',
+    type: value.int({ min: 1000, max: 30 * 86_400_000 }),
+    default: '600000',
+    description: 'Time within which these count, ms.',
+  }),
   kvMaxBytes: setting({
     env: 'PROXYLET_ENGINE_KV_MAX_BYTES',
     type: value.int({ min: 0, max: 1024 * megabyte }),

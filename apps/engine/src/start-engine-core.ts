@@ -17,6 +17,8 @@ import { Installer } from './install/installer.js';
 import type { Active, GuestSettings } from './installations/active.js';
 import type { Installation } from './installations/installation.js';
 import { Lifecycle } from './installations/lifecycle.js';
+import { GuardedSandbox } from './limits/guarded-sandbox.js';
+import { Quarantine } from './limits/quarantine.js';
 import { InstallationRegistry } from './installations/registry.js';
 import { KvStore } from './kv/kv-store.js';
 import { GuestLogs } from './logs/guest-logs.js';
@@ -69,18 +71,29 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   const egress = opened.use(new EgressGuard({ rules, ownPorts, limits: egressLimits(config) }));
   let lost = 0;
   const dependencies = new DependencyCalls(registry, () => sandbox);
-  const sandbox: Sandbox = opened.use(
+  const find = (guestId: string): Active | undefined => registry.guest(guestId);
+  const { quarantineStrikes: strikes, quarantineWindowMs: windowMs } = config;
+  const quarantine = new Quarantine({
+    strikes,
+    windowMs,
+    find,
+    onStopped: (active, reason) => noteStopped(active, reason),
+  });
+  const runners = opened.use(
     await startSandbox({
       services: new EngineServices(registry, kv, egress, logs, dependencies),
       runnerMemoryMb: config.runnerMemoryMb,
       maxRunners: config.maxRunners,
-      onRunnerLost: (event) => {
+      onRunnerLost: (loss) => {
         lost += 1;
-        log.warn(event, 'a runner ended');
+        const { culprit, ...event } = loss;
+        log.warn({ ...event, installation: culprit?.id }, 'a runner ended');
+        quarantine.lost(loss);
       },
       onDegraded: (layer, reason) => log.warn({ layer, reason }, 'a layer of containment is missing'),
     }),
   );
+  const sandbox: Sandbox = new GuardedSandbox(runners, { find, quarantine });
   const catalog = opened.use(catalogOf(config));
   const source = new ArtifactSource(artifacts, (digest) => catalog.download(digest));
   const metrics = new CallMetrics();
@@ -89,7 +102,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
     sandbox,
     source,
     metrics,
-    settings: guestSettings(config),
+    settings: guestSettings(config, quarantine),
     onBroken: (active, problem) => noteBroken(active, problem),
   });
   const erase = (installationId: string): void => {
@@ -105,6 +118,17 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
     );
     changes
       .note(active, 'broken', problem.detail)
+      .catch((err: unknown) => log.error({ err }, 'state not recorded'));
+  };
+  const noteStopped = (active: Active, reason: string): void => {
+    const { id: installationId, name: proxylet, version } = active.record;
+    runners.evict(active.guest.id);
+    log.error({ installation: installationId, proxylet, reason }, 'a proxylet is in quarantine');
+    const text = `Quarantined: ${reason}.`;
+    const line = { atMs: Date.now(), level: 'error', text, traceId: undefined } as const;
+    logs.add({ installationId, proxylet, version }, [line]);
+    changes
+      .note(active, 'quarantined', reason)
       .catch((err: unknown) => log.error({ err }, 'state not recorded'));
   };
   const { capabilities, maxMemoryMb: memoryMb, maxCpuMs: cpuMs, maxTimeoutMs: timeoutMs } = config;
@@ -129,6 +153,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
       sandbox,
       changes,
       installer,
+      quarantine,
       runnersLost: () => lost,
     },
     opened.move(),
@@ -178,9 +203,10 @@ function tokensOf({ issuers, tokenUrl, clientId, clientSecret, catalogAudience }
   });
 }
 
-function guestSettings(config: EngineConfig): GuestSettings {
+function guestSettings(config: EngineConfig, { isSuspect }: Quarantine): GuestSettings {
   return {
     isolation: config.isolation,
+    isSuspect,
     defaultLimits: defaultLimitsOf(config),
     bodyBytes: config.maxBodyBytes,
   };

@@ -141,6 +141,11 @@ export const problemCodes = {
   },
   'catalog-refused': { status: 502, blame: 'operator', title: 'The catalog refused this engine' },
   'memory-limit': { status: 503, blame: 'guest', title: 'The proxylet used more memory than it may' },
+  'proxylet-quarantined': {
+    status: 503,
+    blame: 'guest',
+    title: 'The proxylet is stopped here because it ended its process again and again',
+  },
   'runner-lost': { status: 503, blame: 'guest', title: 'The process that ran the proxylet ended' },
   'engine-busy': { status: 503, blame: 'operator', title: 'The engine has no capacity at the moment' },
   'catalog-answer-invalid': {

@@ -182,5 +182,6 @@ export const installationStates = [
   'failed',
   'broken',
   'blocked',
+  'quarantined',
 ] as const;
 export type InstallationState = (typeof installationStates)[number];

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 export interface Guest {
   /** Installation id: the key of its isolate. Never reused for another owner, proxylet or version. */
   readonly id: string;
-  /** Guests of one group share a runner process; by default the publisher's namespace. */
+  /** Guests of one group share a runner process; by default the publisher's namespace. Read at each call. */
   readonly group: string;
   /** `namespace/name`. */
   readonly name: string;
@@ -174,13 +174,28 @@ export interface RunnerInfo {
   readonly inFlight: number;
 }
 
+/**
+ * Why a runner ended: over its memory, silent for too long, by itself, by breaking the protocol, by a signal from
+ * outside, or because it was no longer needed.
+ */
+export type RunnerEnd = 'memory' | 'hang' | 'crash' | 'protocol' | 'killed' | 'stopped';
+
+export interface RunnerLoss {
+  readonly group: string;
+  readonly pid: number;
+  readonly end: RunnerEnd;
+  readonly reason: string;
+  /** Whose code ran last, where that is known; the cause in all likelihood, but for `killed`. */
+  readonly culprit: Guest | undefined;
+}
+
 export interface SandboxOptions {
   readonly services: HostServices;
   /** Resident memory above which a runner is killed, MB; default 768. */
   readonly runnerMemoryMb?: number | undefined;
   readonly maxRunners?: number | undefined;
-  /** Told of every runner that ended other than by `dispose`, for logs and metrics. */
-  readonly onRunnerLost?: ((event: { group: string; pid: number; reason: string }) => void) | undefined;
+  /** Told of every runner that ended other than by `dispose`, for logs, metrics and quarantine. */
+  readonly onRunnerLost?: ((event: RunnerLoss) => void) | undefined;
   /** Told which layers of containment the host denied, once per start; never silent. */
   readonly onDegraded?: ((layer: string, reason: string) => void) | undefined;
 }

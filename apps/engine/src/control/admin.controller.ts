@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { enforce, type Principal } from '@proxylet/auth';
 import type { Page } from '@proxylet/contract';
-import { Body, CurrentPrincipal, Endpoint, pageSchema, Query } from '@proxylet/nest';
+import { Body, CurrentPrincipal, Endpoint, pageSchema, Params, Query } from '@proxylet/nest';
 import { EngineCore } from '../engine-core.js';
 import { EgressService } from './egress.service.js';
 import { InstallationService } from './installation.service.js';
@@ -12,6 +12,8 @@ import {
   egressQuery,
   egressRuleSchema,
   egressSchema,
+  type IdParams,
+  idParams,
   type ListQuery,
   listQuery,
   type OwnedInstallationView,
@@ -43,6 +45,25 @@ export class AdminController {
   list(@Query() query: ListQuery, @CurrentPrincipal() principal: Principal): Page<OwnedInstallationView> {
     enforce(principal, 'engine.admin', {}, 'the installations of everybody');
     return this.installations.listAll(query);
+  }
+
+  @Endpoint('POST installations/:id/release', {
+    summary: 'Let an installation out of quarantine',
+    description:
+      'It starts clean at its next call, in a runner process of its own. One that is not in quarantine stays as it is.',
+    tag,
+    params: idParams,
+    status: 200,
+    response: ownedInstallationSchema,
+    errors: ['forbidden', 'not-installed'],
+    scopes,
+  })
+  release(
+    @Params() { id }: IdParams,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<OwnedInstallationView> {
+    enforce(principal, 'engine.admin', {}, 'the installations of everybody');
+    return this.installations.release(id, principal);
   }
 
   @Endpoint('GET runners', {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { enforce, type Principal } from '@proxylet/auth';
-import type { Page } from '@proxylet/contract';
+import { type Page, Problem } from '@proxylet/contract';
 import { assertIfMatch, etagOf, ServiceInfo } from '@proxylet/nest';
 import { EngineCore } from '../engine-core.js';
 import { notInstalled, type Precondition } from '../install/changes.js';
@@ -100,6 +100,23 @@ export class InstallationService {
       enforce(principal, 'engine.manage', {}, `the shared proxylet ${name}`);
     }
     return record;
+  }
+
+  /**
+   * Ends the quarantine of somebody's installation.
+   *
+   * @throws Problem `not-installed`
+   */
+  async release(id: string, principal: Principal): Promise<OwnedInstallationView> {
+    const { registry, quarantine, changes } = this.core.parts;
+    const record = registry.records().find((one) => one.id === id);
+    const active = record && registry.own(record.owner.key, record.name);
+    if (active === undefined) throw new Problem('not-installed', 'There is no installation of this id.');
+    if (active.record.state === 'quarantined') {
+      quarantine.release(active.record);
+      await changes.note(active, 'idle', `released from quarantine by ${principal.key}`);
+    }
+    return ownedView(active.record, this.context(active.record));
   }
 
   /** The caller's own and the shared ones that are not hidden by one's own. */

@@ -19,6 +19,9 @@ const partSchema = z
 export const nameParams = z.strictObject({ ns: partSchema, name: partSchema });
 export type NameParams = z.output<typeof nameParams>;
 
+export const idParams = z.strictObject({ id: z.uuid() });
+export type IdParams = z.output<typeof idParams>;
+
 export const listQuery = z.strictObject({ ...pageQuery });
 export type ListQuery = z.output<typeof listQuery>;
 

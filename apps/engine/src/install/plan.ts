@@ -114,9 +114,7 @@ function stepOf(
       consentedBy: wish.principalKey,
       isDirect,
       services,
-      state: 'running',
-      reason: reasonOf(before, locked),
-      sinceMs: nowMs,
+      ...stateOf(before, locked, nowMs),
       previous: isUpdate ? { version: before.version, digest: before.digest } : before?.previous,
       createdAtMs: before?.createdAtMs ?? nowMs,
       updatedAtMs: nowMs,
@@ -154,6 +152,18 @@ function servicesOf(
   if (target.kind !== 'service' || !target.proxylets.has(name) || services.includes(target.name))
     return services;
   return [...services, target.name];
+}
+
+/** What is in quarantine stays there until an admin lets it out or another version comes. */
+function stateOf(
+  before: Installation | undefined,
+  locked: LockedProxylet,
+  nowMs: number,
+): Pick<Installation, 'state' | 'reason' | 'sinceMs'> {
+  if (before?.state === 'quarantined' && before.digest === locked.digest) {
+    return { state: 'quarantined', reason: before.reason, sinceMs: before.sinceMs };
+  }
+  return { state: 'running', reason: reasonOf(before, locked), sinceMs: nowMs };
 }
 
 function reasonOf(before: Installation | undefined, locked: LockedProxylet): string {

@@ -7,6 +7,8 @@ import type { Installation } from './installation.js';
 /** What every guest of this engine is made with. */
 export interface GuestSettings {
   readonly isolation: 'shared' | 'namespace' | 'installation';
+  /** Versions that ended a runner get one of their own. */
+  readonly isSuspect: (name: string, version: string) => boolean;
   /** For what a manifest does not name. */
   readonly defaultLimits: Omit<GuestLimits, 'bodyBytes'>;
   readonly bodyBytes: number;
@@ -54,7 +56,9 @@ export function guestOf(
   return {
     // A changed version, grant or setting is another isolate.
     id: `${record.id}.${record.generation}`,
-    group: groupOf(record, settings.isolation),
+    get group() {
+      return groupOf(record, settings);
+    },
     name,
     version,
     loadCode,
@@ -75,7 +79,9 @@ export function hasKv(granted: Permissions): boolean {
   return granted.capabilities.some((capability) => parseCapability(capability).name === 'kv');
 }
 
-function groupOf({ id, name }: Installation, isolation: GuestSettings['isolation']): string {
+function groupOf({ id, name, version }: Installation, { isolation, isSuspect }: GuestSettings): string {
+  // No namespace and no id of an installation holds a slash.
+  if (isolation !== 'installation' && isSuspect(name, version)) return `${name}@${version}`;
   switch (isolation) {
     case 'shared':
       return 'shared';

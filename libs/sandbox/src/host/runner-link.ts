@@ -6,6 +6,7 @@ import type {
   GuestResponse,
   HostServices,
   OnBehalf,
+  RunnerEnd,
   RunnerInfo,
 } from '../types.js';
 import { type Frame, FrameReader, FrameWriter, toEngine, toRunner } from '../wire/frames.js';
@@ -16,14 +17,14 @@ import { bodyTooLarge, type CallLink, HostCall } from './call.js';
 import { Heartbeat } from './heartbeat.js';
 import { HostOps } from './ops.js';
 import type { RunnerFiles } from './runner-files.js';
-import { type RunnerEnd, RunnerProcess } from './runner-process.js';
+import { RunnerProcess } from './runner-process.js';
 
 export interface LinkOptions {
   readonly files: RunnerFiles;
   readonly containment: Containment;
   readonly services: HostServices;
   readonly memoryMb: number;
-  readonly onEnd: (link: RunnerLink, end: RunnerEnd, detail: string) => void;
+  readonly onEnd: (link: RunnerLink, end: RunnerEnd, detail: string, culprit: Guest | undefined) => void;
 }
 
 interface LoadedGuest {
@@ -288,7 +289,7 @@ export class RunnerLink implements CallLink {
       else call.fail(new BystanderLoss(lostDetail));
     }
     const blamed = culprit === undefined ? '' : ` while ${culprit.name}@${culprit.version} ran`;
-    if (!this.isStopping) this.options.onEnd(this, end, `${end}${blamed}: ${detail}`);
+    if (!this.isStopping) this.options.onEnd(this, end, `${end}${blamed}: ${detail}`, culprit);
   }
 }
 
@@ -317,6 +318,7 @@ function culpritProblem(end: RunnerEnd, guest: Guest): Problem {
       );
     case 'crash':
     case 'protocol':
+    case 'killed':
     case 'stopped':
       return lost();
     default:

@@ -3,13 +3,13 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { RunnerEnd } from '../types.js';
 import type { Containment } from './containment.js';
 import { cpuTimeMs, residentBytes } from './proc.js';
 import { runnerArguments, type RunnerFiles } from './runner-files.js';
 
-/** Why a runner ended: decides what its calls are told. */
-export type RunnerEnd = 'memory' | 'hang' | 'crash' | 'protocol' | 'stopped';
-
+/** Signals that come from an admin or the system's want of memory, not from a fault. */
+const outsideSignals = new Set<NodeJS.Signals | null>(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
 const maxStderrChars = 8 * 1024;
 /** What V8 and the runner print when memory is what ended them. */
 const outOfMemory = /Last few GCs|heap out of memory|^catastrophic: |invalid table size/im;
@@ -47,13 +47,14 @@ export class RunnerProcess {
       // V8 out of memory on the main thread may hang in place of ending (isolates.md §2.5): do not wait for it.
       if (outOfMemory.test(this.stderr)) this.kill('memory');
     });
-    this.socket.on('error', () => this.kill('crash'));
+    // It may be dead already: then the signal it ended by tells why.
+    this.socket.on('error', () => this.child.kill('SIGKILL'));
     this.child.once('error', () => onEnd('crash', 0, 'the process could not be started'));
     this.child.once('close', (code, signal) => {
       const culprit = this.readMark();
       closeSync(this.markFile);
       onEnd(
-        this.endOf(),
+        this.endOf(signal),
         culprit,
         `${signal ?? `exit ${code ?? '?'}`}${this.stderr === '' ? '' : `: ${this.stderr.trim()}`}`,
       );
@@ -80,9 +81,11 @@ export class RunnerProcess {
     this.socket.unref();
   }
 
-  private endOf(): RunnerEnd {
+  /** A runner ends itself with a signal only after it has said why. */
+  private endOf(signal: NodeJS.Signals | null): RunnerEnd {
     if (this.killedFor !== undefined) return this.killedFor;
-    return outOfMemory.test(this.stderr) ? 'memory' : 'crash';
+    if (outOfMemory.test(this.stderr)) return 'memory';
+    return outsideSignals.has(signal) ? 'killed' : 'crash';
   }
 
   private readMark(): number {

@@ -37,9 +37,9 @@ class RunnerPool implements Sandbox {
       containment,
       services: options.services,
       memoryMb: options.runnerMemoryMb ?? defaultRunnerMemoryMb,
-      onEnd: (link, _, detail) => {
+      onEnd: (link, end, reason, culprit) => {
         this.remove(link);
-        options.onRunnerLost?.({ group: link.group, pid: link.info().pid, reason: detail });
+        options.onRunnerLost?.({ group: link.group, pid: link.info().pid, end, reason, culprit });
       },
     };
     this.idleTimer = setInterval(() => this.stopIdle(), idleCheckMs);

@@ -1,0 +1,48 @@
+import { Problem } from '@proxylet/contract';
+import type { Guest, GuestRequest, GuestResponse, RunnerInfo, Sandbox } from '@proxylet/sandbox';
+import type { Active } from '../installations/active.js';
+import type { Quarantine } from './quarantine.js';
+
+export interface GuardOptions {
+  /** By `Guest.id`. */
+  readonly find: (guestId: string) => Active | undefined;
+  readonly quarantine: Pick<Quarantine, 'refusal'>;
+}
+
+/** The sandbox with the engine's say in what may run now, whoever asks: a caller, another proxylet, a schedule. */
+export class GuardedSandbox implements Sandbox {
+  constructor(
+    private readonly sandbox: Sandbox,
+    private readonly options: GuardOptions,
+  ) {}
+
+  /** Rejects with `proxylet-quarantined`, or with what a call ends with. */
+  invoke(guest: Guest, request: GuestRequest): Promise<GuestResponse> {
+    const refusal = this.refusalOf(guest);
+    return refusal === undefined ? this.sandbox.invoke(guest, request) : Promise.reject(refusal);
+  }
+
+  /** Rejects with `proxylet-quarantined`, or with what a start ends with. */
+  warm(guest: Guest): Promise<void> {
+    const refusal = this.refusalOf(guest);
+    return refusal === undefined ? this.sandbox.warm(guest) : Promise.reject(refusal);
+  }
+
+  evict(guestId: string): void {
+    this.sandbox.evict(guestId);
+  }
+
+  runners(): readonly RunnerInfo[] {
+    return this.sandbox.runners();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sandbox[Symbol.asyncDispose]();
+  }
+
+  private refusalOf(guest: Guest): Problem | undefined {
+    const active = this.options.find(guest.id);
+    if (active === undefined) return new Problem('not-installed', 'This installation is gone.');
+    return this.options.quarantine.refusal(active.record);
+  }
+}
