@@ -140,6 +140,11 @@ export const problemCodes = {
     title: 'The bytes received or stored are not those of the published digest',
   },
   'catalog-refused': { status: 502, blame: 'operator', title: 'The catalog refused this engine' },
+  'handler-missing': {
+    status: 501,
+    blame: 'guest',
+    title: 'The proxylet has no handler for this',
+  },
   'memory-limit': { status: 503, blame: 'guest', title: 'The proxylet used more memory than it may' },
   'proxylet-quarantined': {
     status: 503,

@@ -49,8 +49,8 @@ export class HostCall {
 
   get onBehalf(): OnBehalf | undefined {
     if (this.request === undefined) return undefined;
-    const { user, traceId, depth = 0 } = this.request;
-    return { user, traceId, depth };
+    const { user, traceId, depth = 0, chain = [] } = this.request;
+    return { user, traceId, depth, chain };
   }
 
   /** Sends a request body that did not come whole, as far as the guest grants. */

@@ -14,7 +14,8 @@ import {
 /** What a guest asks for: `kind` and the call it asks for, then the payload. */
 export interface AskedOp {
   readonly guest: Guest;
-  readonly onBehalf: OnBehalf;
+  /** Undefined where nobody's call is known to go on: then nothing is done in anybody's name. */
+  readonly onBehalf: OnBehalf | undefined;
   readonly kind: string;
   readonly payload: string;
   readonly bytes: Buffer;
@@ -129,6 +130,7 @@ export class HostOps {
     const { dependencies } = guest.bindings;
     const name = Object.hasOwn(dependencies, binding) ? dependencies[binding] : undefined;
     if (name === undefined) throw new GuestVisibleError('TypeError', 'no such dependency is declared');
+    if (onBehalf === undefined) throw callIsOver();
     return this.services.call(guest, name, parseFetch(rest, bytes), onBehalf, op.cancel.signal);
   }
 
@@ -189,6 +191,10 @@ export class HostOps {
     this.writer.frame(toRunner.opError, id, 0, text);
     this.flushSoon();
   }
+}
+
+function callIsOver(): GuestVisibleError {
+  return new GuestVisibleError('AbortError', 'the call that asks for this is over');
 }
 
 function parseFetch(payload: string, bytes: Buffer): OutboundRequest {

@@ -5,7 +5,6 @@ import type {
   GuestRequest,
   GuestResponse,
   HostServices,
-  OnBehalf,
   RunnerEnd,
   RunnerInfo,
 } from '../types.js';
@@ -14,6 +13,7 @@ import { encodeCallHead, type LoadMessage, splitHead } from '../wire/messages.js
 import { BystanderLoss } from './bystander-loss.js';
 import type { Containment } from './containment.js';
 import { bodyTooLarge, type CallLink, HostCall } from './call.js';
+import { LateCalls } from './late-calls.js';
 import { Heartbeat } from './heartbeat.js';
 import { HostOps } from './ops.js';
 import type { RunnerFiles } from './runner-files.js';
@@ -45,6 +45,7 @@ export class RunnerLink implements CallLink {
   private lastCallId = 0;
   private lastKey = 0;
   private readonly calls = new Map<number, HostCall>();
+  private readonly late = new LateCalls();
   private readonly loadedById = new Map<string, LoadedGuest>();
   private readonly loadedByKey = new Map<number, LoadedGuest>();
   private readonly process: RunnerProcess;
@@ -190,6 +191,7 @@ export class RunnerLink implements CallLink {
   private handle({ type, id, arg, text, bytes }: Frame): void {
     switch (type) {
       case toEngine.response:
+        if (arg === 1) this.late.add(this.calls.get(id));
         this.calls.get(id)?.respond(text, bytes, false);
         break;
       case toEngine.responseStreaming:
@@ -199,6 +201,7 @@ export class RunnerLink implements CallLink {
         this.calls.get(id)?.chunk(bytes);
         break;
       case toEngine.end:
+        this.late.add(this.calls.get(id));
         this.calls.get(id)?.end();
         break;
       case toEngine.abort:
@@ -206,6 +209,9 @@ export class RunnerLink implements CallLink {
         break;
       case toEngine.failed:
         this.calls.get(id)?.failed(...splitHead(text));
+        break;
+      case toEngine.settled:
+        this.late.delete(id);
         break;
       case toEngine.requestCredit:
         this.calls.get(id)?.grantRequest(arg);
@@ -249,9 +255,9 @@ export class RunnerLink implements CallLink {
   private startOp(id: number, guest: Guest, text: string, bytes: Buffer): void {
     const [head, payload] = splitHead(text);
     const [kind = '', callId = ''] = head.split(' ');
-    const call = this.calls.get(Number(callId));
+    const call = this.calls.get(Number(callId)) ?? this.late.get(Number(callId));
     const onBehalf = call?.guest === guest ? call.onBehalf : undefined;
-    this.ops.start(id, { guest, kind, payload, bytes, onBehalf: onBehalf ?? asOwner(guest) });
+    this.ops.start(id, { guest, kind, payload, bytes, onBehalf });
   }
 
   private log(callId: number, key: number, text: string): void {
@@ -291,11 +297,6 @@ export class RunnerLink implements CallLink {
     const blamed = culprit === undefined ? '' : ` while ${culprit.name}@${culprit.version} ran`;
     if (!this.isStopping) this.options.onEnd(this, end, `${end}${blamed}: ${detail}`, culprit);
   }
-}
-
-/** Work under `waitUntil` goes on when the call is over for the engine: it is then the owner's. */
-function asOwner(guest: Guest): OnBehalf {
-  return { user: guest.owner, traceId: '', depth: 0 };
 }
 
 const lostDetail = 'The process that ran the proxylet ended; the call may be tried again.';

@@ -203,7 +203,8 @@ export class Runner {
       respond: (callId: number, head: string, body: string | ArrayBuffer | undefined, kind: number) => {
         if (!cell.answer(callId)) return;
         const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body && new Uint8Array(body);
-        this.out.frame(kind === 1 ? toEngine.responseStreaming : toEngine.response, callId, 0, head, bytes);
+        const type = kind === 1 ? toEngine.responseStreaming : toEngine.response;
+        this.out.frame(type, callId, kind === 0 ? 1 : 0, head, bytes);
         if (kind === 0) cell.limitLateWork(callId);
         if (kind !== 2) return;
         cell.settled(callId);
@@ -223,6 +224,7 @@ export class Runner {
         if (cell.answer(callId)) this.out.frame(toEngine.failed, callId, 0, `${code}\n${detail}`);
       },
       settled: (callId: number) => {
+        if (cell.has(callId)) this.out.frame(toEngine.settled, callId);
         cell.settled(callId);
         this.cellOfCall.delete(callId);
       },

@@ -43,7 +43,7 @@ export const toEngine = {
   loaded: 67,
   /** `arg` guest key, text = reason: the isolate is gone, a later call needs `load` again. */
   unloaded: 68,
-  /** Text = response head, bytes = whole body. */
+  /** Text = response head, bytes = whole body; `arg` 1 when work goes on under `waitUntil`. */
   response: 69,
   /** As `response`, the body follows in `chunk` frames. */
   responseStreaming: 70,
@@ -62,6 +62,8 @@ export const toEngine = {
   opCredit: 78,
   /** `arg` guest key, text = lines of `ms\tlevel\ttrace\tJSON text`. */
   log: 79,
+  /** Work that went on after the answer is done. */
+  settled: 80,
 } as const;
 
 export interface Frame {
