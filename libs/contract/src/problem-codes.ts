@@ -29,6 +29,11 @@ export const problemCodes = {
   quarantined: { status: 403, blame: 'caller', title: 'The version is held by the platform' },
   'insufficient-scope': { status: 403, blame: 'caller', title: 'The access token lacks a scope' },
   forbidden: { status: 403, blame: 'caller', title: 'Not allowed for this principal' },
+  'tenant-refused': {
+    status: 403,
+    blame: 'caller',
+    title: 'The access token is not of that tenant',
+  },
   'not-found': { status: 404, blame: 'caller', title: 'Nothing is found here' },
   'not-installed': { status: 404, blame: 'caller', title: 'You have no such installation on this engine' },
   'method-not-allowed': { status: 405, blame: 'caller', title: 'This route has no such method' },

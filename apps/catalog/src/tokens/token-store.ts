@@ -148,7 +148,9 @@ export function principalOfToken(
     clientId: undefined,
     scopes: new Set([...grant.actions].map((action) => scopeOf[action])),
     roles: [],
+    tenants: [],
     tokenId,
+    issuedAtMs: 0,
     expiresAtMs,
     grant,
   };

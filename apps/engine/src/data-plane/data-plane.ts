@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import {
-  extractBearer,
+  bearerText,
   insufficientScope,
   type Principal,
   type TokenCache,
@@ -102,7 +102,7 @@ export class DataPlane {
   private async verify(call: Call, authorization: string | undefined): Promise<void> {
     const { verifier, cache } = this.options;
     try {
-      const { principal } = await verifier.verify(extractBearer(authorization));
+      const { principal } = await verifier.verify(bearerText(authorization));
       cache.set(authorization ?? '', principal);
       this.admit(call, principal);
     } catch (error) {

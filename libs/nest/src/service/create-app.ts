@@ -148,14 +148,21 @@ async function createParts({ name, version, http, stateDir, ...options }: AppOpt
 function useAccessControl(
   nest: NestFastifyApplication,
   { cache, verifier, log, info }: ServiceParts,
-): string {
+): string | undefined {
+  const strategy = useStrategy(verifier);
+  const reflector = new Reflector();
+  nest.useGlobalFilters(new ProblemFilter(log, info));
+  nest.useGlobalGuards(createAccessGuard({ strategy, reflector, cache, verifier, extra: extraAccess(nest) }));
+  nest.useGlobalInterceptors(new InputInterceptor(reflector));
+  return strategy;
+}
+
+/** None where every issuer is asked, or shares a secret with us: the strategy is for published keys. */
+function useStrategy(verifier: TokenVerifier): string | undefined {
+  if (verifier.algorithms.length === 0) return undefined;
   strategies += 1;
   const strategy = `proxylet-bearer-${strategies}`;
   passport.use(strategy, bearerStrategy(verifier));
-  const reflector = new Reflector();
-  nest.useGlobalFilters(new ProblemFilter(log, info));
-  nest.useGlobalGuards(createAccessGuard({ strategy, reflector, cache, extra: extraAccess(nest) }));
-  nest.useGlobalInterceptors(new InputInterceptor(reflector));
   return strategy;
 }
 
@@ -170,7 +177,7 @@ function serviceApp(
   nest: NestFastifyApplication,
   options: AppOptions,
   { info, verifier, log, metrics }: ServiceParts,
-  strategy: string,
+  strategy: string | undefined,
   stop: { isAsked: boolean },
 ): ServiceApp {
   let closing: Promise<void> | undefined;
@@ -185,7 +192,7 @@ function serviceApp(
     } finally {
       clearTimeout(force);
       await verifier.close();
-      passport.unuse(strategy);
+      if (strategy !== undefined) passport.unuse(strategy);
       metrics.registry.clear();
     }
   };
