@@ -14,6 +14,8 @@ import { bearerStrategy } from '../auth/bearer-strategy.js';
 import type { CommonConfig } from '../config/common-settings.js';
 import { InputInterceptor } from '../endpoint/input.interceptor.js';
 import { assertEveryRouteDecided, routesOf } from '../endpoint/routes.js';
+import { rangeMatcher } from '../http/address-ranges.js';
+import { CallerFactsInterceptor } from '../http/caller-facts.js';
 import { corsPolicy } from '../http/cors.js';
 import { createGate, type Gate } from '../http/gate.js';
 import { hostPolicy } from '../http/host.js';
@@ -84,7 +86,7 @@ export async function createApp(options: AppOptions): Promise<ServiceApp> {
 
 async function wire(options: AppOptions, parts: ServiceParts): Promise<ServiceApp> {
   const { info, log, metrics } = parts;
-  const { corsOrigins, allowedHosts } = options.http;
+  const { corsOrigins, allowedHosts, trustedProxies } = options.http;
   const gate = createGate(
     corsPolicy(corsOrigins),
     hostPolicy(allowedHosts, () => info.publicUrl),
@@ -93,7 +95,14 @@ async function wire(options: AppOptions, parts: ServiceParts): Promise<ServiceAp
   const bodyLimitBytes = options.bodyLimitBytes ?? defaultBodyLimitBytes;
   const stop = { isAsked: false };
   const isClosing = (): boolean => stop.isAsked;
-  const adapter = createAdapter({ gate, front: () => front, bodyLimitBytes, metrics, isClosing });
+  const adapter = createAdapter({
+    gate,
+    front: () => front,
+    bodyLimitBytes,
+    metrics,
+    isClosing,
+    isTrustedProxy: rangeMatcher(trustedProxies),
+  });
   const nest = await NestFactory.create<NestFastifyApplication>(
     ServiceModule.around(options.module, parts),
     adapter,
@@ -153,7 +162,7 @@ function useAccessControl(
   const reflector = new Reflector();
   nest.useGlobalFilters(new ProblemFilter(log, info));
   nest.useGlobalGuards(createAccessGuard({ strategy, reflector, cache, verifier, extra: extraAccess(nest) }));
-  nest.useGlobalInterceptors(new InputInterceptor(reflector));
+  nest.useGlobalInterceptors(new CallerFactsInterceptor(), new InputInterceptor(reflector));
   return strategy;
 }
 
