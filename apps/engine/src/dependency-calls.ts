@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Problem } from '@proxylet/contract';
 import {
   type GuestRequest,
@@ -59,27 +60,32 @@ export class DependencyCalls {
     if (depth >= maxDepth) throw tooDeep(chain);
     const target = this.registry.find(record.owner.key, name);
     if (target === undefined) throw new GuestVisibleError('NetworkError', `${name} is not installed.`);
-    const { method, url, headers, body } = request;
-    const nested = { depth: depth + 1, chain };
-    return this.invoke(target, { method, url, headers, body, user, signal, traceId, ...nested });
+    const { method, url, headers, body, bodyBytes } = request;
+    const own = { method, url, headers, body, bodyBytes };
+    return this.invoke(target, { ...own, user, signal, traceId, depth: depth + 1, chain });
   }
 
   private async invoke(target: Active, request: GuestRequest): Promise<OutboundResponse> {
     const startedMs = performance.now();
     target.entered();
     try {
-      const { status, headers, body } = await this.sandbox().invoke(target.guest, request);
+      const { status, headers, body, bodyBytes } = await this.sandbox().invoke(target.guest, request);
       target.ran();
+      if (isStream(body)) body.once('close', () => target.left());
+      else target.left();
       target.stats.add('ok', (performance.now() - startedMs) / 1000);
-      return { status, statusText: '', url: request.url, redirected: false, headers, body };
+      return { status, statusText: '', url: request.url, redirected: false, headers, body, bodyBytes };
     } catch (error) {
+      target.left();
       const problem = target.fault ?? error;
       const code = problem instanceof Problem ? problem.code : 'internal';
       target.stats.add(code, (performance.now() - startedMs) / 1000);
       const detail = problem instanceof Problem ? problem.detail : 'it failed';
       throw new GuestVisibleError('NetworkError', `${target.record.name}: ${code}: ${detail}`);
-    } finally {
-      target.left();
     }
   }
+}
+
+function isStream(body: OutboundResponse['body']): body is Readable {
+  return body !== undefined && !(body instanceof Uint8Array);
 }

@@ -44,6 +44,7 @@ const entries: readonly ((id: number, a: never, b: never, c: never) => unknown)[
   (id) => opEntries.end(id),
   (id) => fireTimer(id),
   (id, text: string) => rejected(id, text),
+  (id, bytes: number) => opEntries.uploadCredit(id, bytes),
 ];
 
 function forCall(id: number, act: (call: NonNullable<ReturnType<typeof calls.get>>) => void): void {

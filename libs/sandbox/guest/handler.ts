@@ -8,7 +8,7 @@ import { guestCaps, host } from './host.js';
 import { exactBuffer } from './ops.js';
 import { Request, RequestParts } from './request.js';
 import { Response } from './response.js';
-import { isStream } from './streams.js';
+import { isStream, takeRemote } from './streams.js';
 import { incomingBody } from './incoming-body.js';
 import { describeError } from './text.js';
 
@@ -122,6 +122,12 @@ function send(call: Call, response: unknown): void {
     const body = typeof source === 'string' || source === null ? (source ?? undefined) : exactBuffer(source);
     const isLast = call.finishWork(false);
     host().respond(call.id, head, body, isLast ? 2 : 0);
+    return;
+  }
+  const remote = takeRemote(source);
+  if (remote !== undefined) {
+    remote.handedOver(() => call.finishWork(true));
+    host().respondFrom(call.id, head, remote.from);
     return;
   }
   host().respond(call.id, head, undefined, 1);

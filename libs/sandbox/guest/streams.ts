@@ -2,6 +2,8 @@ import type * as ponyfill from 'web-streams-polyfill';
 import type { ReadableStream, WritableStream } from 'web-streams-polyfill';
 import { segments } from './segments.js';
 
+import type { BodyFrom } from './host.js';
+
 export type { ReadableStream, WritableStream };
 
 /** The classes of the standard; their code runs when somebody first asks for one. */
@@ -18,6 +20,29 @@ export function isStream(value: unknown): value is ReadableStream {
 /** Whether something was read from it: locking alone does not disturb. */
 export function isDisturbed(stream: ReadableStream): boolean {
   return segments.streams.get().isDisturbed(stream);
+}
+
+/** What lies at the engine and enters the isolate only when somebody reads it. */
+export interface Remote {
+  readonly from: BodyFrom;
+  /** The stream was given to another reader, out there; told when that one is done with it. */
+  handedOver(done: () => void): void;
+}
+
+const remotes = new WeakMap<object, Remote>();
+
+export function markRemote(stream: ReadableStream, remote: Remote): void {
+  remotes.set(stream, remote);
+}
+
+/** Takes what the stream stands for where nobody has read of it; the stream is then locked for good. */
+export function takeRemote(stream: ReadableStream): Remote | undefined {
+  const remote = remotes.get(stream);
+  if (remote === undefined || stream.locked || disturbed.has(stream)) return undefined;
+  remotes.delete(stream);
+  Reflect.apply(getReader, stream, []);
+  disturbed.add(stream);
+  return remote;
 }
 
 /** A byte stream of what is at hand. */

@@ -58,6 +58,8 @@ export interface GuestRequest {
   /** Names and values in turn, as `rawHeaders` of `node:http`; already freed of what a guest must not see. */
   readonly headers: readonly string[];
   readonly body: Uint8Array | Readable | undefined;
+  /** Stated length of a body that streams, bytes. */
+  readonly bodyBytes?: number | undefined;
   readonly user: GuestUser;
   /** Aborts when the client goes away: the guest's `request.signal` fires and its work is stopped. */
   readonly signal: AbortSignal;
@@ -106,6 +108,8 @@ export interface GuestResponse {
   readonly headers: readonly string[];
   /** Whole when it was small and at hand, else a stream with back-pressure; a late failure destroys the stream. */
   readonly body: Uint8Array | Readable | undefined;
+  /** Length of a stream that was passed on as it came, bytes. */
+  readonly bodyBytes?: number | undefined;
 }
 
 /** `fetch` of a guest, as it reaches the engine; the engine alone has sockets and decides what is allowed. */
@@ -113,7 +117,10 @@ export interface OutboundRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: readonly string[];
-  readonly body: Uint8Array | undefined;
+  /** A stream belongs to whoever is asked: it is destroyed when nothing more of it is wanted. */
+  readonly body: Uint8Array | Readable | undefined;
+  /** Stated length of a body that streams, bytes. */
+  readonly bodyBytes?: number | undefined;
   readonly redirect: 'follow' | 'error' | 'manual';
 }
 
@@ -125,6 +132,8 @@ export interface OutboundResponse {
   readonly redirected: boolean;
   readonly headers: readonly string[];
   readonly body: Uint8Array | Readable | undefined;
+  /** Stated length of a body that streams, bytes. */
+  readonly bodyBytes?: number | undefined;
 }
 
 /**

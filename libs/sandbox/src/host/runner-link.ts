@@ -153,7 +153,7 @@ export class RunnerLink implements CallLink {
       return;
     }
     this.writer.frame(toRunner.callStreaming, call.id, key, head);
-    void call.pumpBody(body);
+    call.streamBody(body);
   }
 
   private async load(guest: Guest): Promise<number> {
@@ -197,6 +197,9 @@ export class RunnerLink implements CallLink {
       case toEngine.responseStreaming:
         this.calls.get(id)?.respond(text, bytes, true);
         break;
+      case toEngine.responseFrom:
+        this.respondFrom(id, arg, text);
+        break;
       case toEngine.chunk:
         this.calls.get(id)?.chunk(bytes);
         break;
@@ -227,6 +230,12 @@ export class RunnerLink implements CallLink {
       case toEngine.opCredit:
         this.ops.grant(id, arg);
         break;
+      case toEngine.opChunk:
+        this.ops.upload(id, bytes);
+        break;
+      case toEngine.opChunkEnd:
+        this.ops.uploadEnded(id);
+        break;
       case toEngine.log:
         this.log(id, arg, text);
         break;
@@ -251,13 +260,20 @@ export class RunnerLink implements CallLink {
     }
   }
 
-  /** Text: `kind call` and, on the lines after it, the payload. */
+  /** An answer whose body the engine holds: that of an operation, 0 for the call's own request. */
+  private respondFrom(id: number, from: number, text: string): void {
+    const call = this.calls.get(id);
+    call?.respondFrom(text, from === 0 ? call.takeRequestBody() : this.ops.takeBody(from, call.guest));
+  }
+
+  /** Text: `kind call body` and, on the lines after it, the payload. */
   private startOp(id: number, guest: Guest, text: string, bytes: Buffer): void {
     const [head, payload] = splitHead(text);
-    const [kind = '', callId = ''] = head.split(' ');
-    const call = this.calls.get(Number(callId)) ?? this.late.get(Number(callId));
-    const onBehalf = call?.guest === guest ? call.onBehalf : undefined;
-    this.ops.start(id, { guest, kind, payload, bytes, onBehalf });
+    const [kind = '', callId = '', bodyFrom = ''] = head.split(' ');
+    const named = this.calls.get(Number(callId)) ?? this.late.get(Number(callId));
+    const call = named?.guest === guest ? named : undefined;
+    const body = bodyFrom === 'request' ? call?.takeRequestBody() : undefined;
+    this.ops.start(id, { guest, kind, payload, bytes, onBehalf: call?.onBehalf, bodyFrom, body });
   }
 
   private log(callId: number, key: number, text: string): void {

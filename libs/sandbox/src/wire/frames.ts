@@ -33,6 +33,8 @@ export const toRunner = {
   opBody: 12,
   opEnd: 13,
   ping: 14,
+  /** `arg` more bytes of the body an operation sends may follow; 0: nobody takes more of it. */
+  opUploadCredit: 15,
 } as const;
 
 /** Frames a runner sends. */
@@ -64,6 +66,11 @@ export const toEngine = {
   log: 79,
   /** Work that went on after the answer is done. */
   settled: 80,
+  /** As `response`; the body is what the engine holds: `arg` names the operation, 0 the call's own request. */
+  responseFrom: 81,
+  /** A part of the body that an operation sends. */
+  opChunk: 82,
+  opChunkEnd: 83,
 } as const;
 
 export interface Frame {
