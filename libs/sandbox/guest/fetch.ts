@@ -7,7 +7,7 @@ import { host } from './host.js';
 import { attachSink, cancelOp, type OpResult, replaceSink, type StartedOp, startOp } from './ops.js';
 import { Request, type RequestInit } from './request.js';
 import { Response, ResponseParts } from './response.js';
-import { isStream, markRemote, streams, takeRemote } from './streams.js';
+import { enterHere, isStream, markRemote, streams, takeRemote } from './streams.js';
 import { upload } from './upload.js';
 
 /** Bytes of a streamed body asked for ahead of the reader. */
@@ -84,7 +84,7 @@ function toResponse(opId: number, result: OpResult): Response {
 function streamOfOp(opId: number): ReadableStream {
   let granted = 0;
   const { ReadableStream: Stream } = streams();
-  const stream = new Stream<Uint8Array>(
+  const stream: ReadableStream = new Stream<Uint8Array>(
     {
       start(controller) {
         attachSink(opId, {
@@ -97,6 +97,7 @@ function streamOfOp(opId: number): ReadableStream {
         });
       },
       pull() {
+        enterHere(stream);
         const more = windowBytes - granted;
         if (more < windowBytes / 2) return;
         granted += more;

@@ -48,3 +48,9 @@ export const classes = ponyfill;
 export function isDisturbed(stream: object): boolean {
   return disturbed.has(stream);
 }
+
+/** Locks the stream for good, by what guest code cannot have changed; it counts as read. */
+export function seize(stream: ReadableStream): void {
+  Reflect.apply(getReader, stream, []);
+  disturbed.add(stream);
+}

@@ -1,8 +1,7 @@
 import type * as ponyfill from 'web-streams-polyfill';
 import type { ReadableStream, WritableStream } from 'web-streams-polyfill';
-import { segments } from './segments.js';
-
 import type { BodyFrom } from './host.js';
+import { segments } from './segments.js';
 
 export type { ReadableStream, WritableStream };
 
@@ -35,13 +34,17 @@ export function markRemote(stream: ReadableStream, remote: Remote): void {
   remotes.set(stream, remote);
 }
 
+/** Somebody reads it in here. */
+export function enterHere(stream: ReadableStream): void {
+  remotes.delete(stream);
+}
+
 /** Takes what the stream stands for where nobody has read of it; the stream is then locked for good. */
 export function takeRemote(stream: ReadableStream): Remote | undefined {
   const remote = remotes.get(stream);
-  if (remote === undefined || stream.locked || disturbed.has(stream)) return undefined;
+  if (remote === undefined || stream.locked || isDisturbed(stream)) return undefined;
   remotes.delete(stream);
-  Reflect.apply(getReader, stream, []);
-  disturbed.add(stream);
+  segments.streams.get().seize(stream);
   return remote;
 }
 

@@ -109,6 +109,15 @@ describe('bodies that the guest does not look at', () => {
     expect(await sut.text(code)).toBe('one two|one two');
   });
 
+  it('of which a part was read go on through the guest', async () => {
+    upstream = () => Promise.resolve(streamed(Readable.from([Buffer.from('one '), Buffer.from('two')])));
+    const code = `
+      const { body } = await fetch('http://up/');
+      for await (const chunk of body.values({ preventCancel: true })) break;
+      return new Response(body);`;
+    expect(await sut.text(code)).toBe('two');
+  });
+
   it('are under the cap of the installation', async () => {
     const guest = sut.handler(`return fetch('http://up/')`, { limits: { bodyBytes: 1_500_000 } });
     const answer = await sut.host.invoke(guest, request());
