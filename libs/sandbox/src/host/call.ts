@@ -26,6 +26,8 @@ const windowBytes = 256 * 1024;
 /** One call as the engine sees it: settles once, then carries a streaming response to its end. */
 export class HostCall {
   private readonly timer: NodeJS.Timeout;
+  /** Whether the answer's body is one that never was in the guest. */
+  isPassedOn = false;
   private isSettled = false;
   private isOver = false;
   private response: Readable | undefined;
@@ -158,6 +160,7 @@ export class HostCall {
       tooLarge: () => new Problem('response-too-large', responseTooLarge(maxBytes)),
     });
     this.response = body;
+    this.isPassedOn = true;
     body.once('end', () => this.finish());
     body.once('close', () => this.readerStopped());
     this.settleStreaming(head, body, taken.bodyBytes);
@@ -178,7 +181,7 @@ export class HostCall {
   }
 
   chunk(bytes: Buffer): void {
-    if (this.response === undefined) return;
+    if (this.response === undefined || this.isPassedOn) return;
     this.outstandingCredit -= bytes.length;
     this.responseBytes += bytes.length;
     if (this.responseBytes > this.guest.limits.bodyBytes) {
@@ -192,6 +195,7 @@ export class HostCall {
   }
 
   end(): void {
+    if (this.isPassedOn) return;
     this.response?.push(null);
     this.finish();
   }

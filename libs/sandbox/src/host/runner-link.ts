@@ -135,6 +135,8 @@ export class RunnerLink implements CallLink {
 
   finished(call: HostCall): void {
     this.calls.delete(call.id);
+    // Its runner hears of the end only now, and may go on with work after it.
+    if (call.isPassedOn) this.late.add(call);
   }
 
   private send(call: HostCall, key: number, request: GuestRequest | undefined): void {

@@ -222,7 +222,9 @@ export class Runner {
         this.cellOfCall.delete(callId);
       },
       respondFrom: (callId: number, head: string, from: number) => {
-        if (cell.answer(callId)) this.out.frame(toEngine.responseFrom, callId, this.wireOf(cell, from), head);
+        if (!cell.answer(callId)) return;
+        this.out.frame(toEngine.responseFrom, callId, this.wireOf(cell, from), head);
+        cell.limitLateWork(callId);
       },
       chunk: (callId: number, bytes: ArrayBuffer) => {
         if (cell.has(callId)) this.out.frame(toEngine.chunk, callId, 0, '', new Uint8Array(bytes));
