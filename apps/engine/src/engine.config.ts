@@ -2,7 +2,7 @@ import { commonSettings, type ConfigOf, loadConfig, setting, value } from '@prox
 import { z } from 'zod';
 
 /** Capabilities this engine has built in; a setting can only take some away. */
-export const builtCapabilities = ['kv'] as const;
+export const builtCapabilities = ['kv', 'wasm'] as const;
 
 const megabyte = 1024 * 1024;
 

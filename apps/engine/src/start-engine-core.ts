@@ -84,6 +84,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
       services: new EngineServices(registry, kv, egress, logs, dependencies),
       runnerMemoryMb: config.runnerMemoryMb,
       maxRunners: config.maxRunners,
+      wasmMaxPages: config.maxMemoryMb * 16,
       onRunnerLost: (loss) => {
         lost += 1;
         const { culprit, ...event } = loss;

@@ -94,6 +94,15 @@ describe('the warnings of checkMain', () => {
   });
 });
 
+it('tells of WebAssembly only where the manifest does not ask for it', async () => {
+  const source = `const ready = WebAssembly.compile(bytes);\n${handler}`;
+  expect(checkMain(source, 'a.js')).toHaveLength(1);
+  expect(checkMain(source, 'a.js', ['kv', 'wasm@^1'])).toEqual([]);
+  const checker = new MainChecker();
+  expect(await checker.check(`${source}/*${'x'.repeat(50_000)}*/`, 'a.js', ['wasm'])).toEqual([]);
+  await checker.close();
+});
+
 it('refuses a module nested deeper than the stack', () => {
   expect(() => checkMain(`export default ${'['.repeat(8000)}`, 'a.js')).toThrow(
     /nested too deep|does not parse/,

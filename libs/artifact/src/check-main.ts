@@ -1,4 +1,4 @@
-import { Problem } from '@proxylet/contract';
+import { parseCapability, Problem } from '@proxylet/contract';
 import { type AnyNode, getLineInfo, type Program, parse } from 'acorn';
 import { show } from './refusal.js';
 import { lookAt, type MainWarning } from './static-look.js';
@@ -8,10 +8,15 @@ import { lookAt, type MainWarning } from './static-look.js';
  * and needs no other module to start. Costs time by the square of what a hostile author sends; `MainChecker` bounds
  * it.
  *
+ * @param capabilities those the manifest asks for
  * @returns what it uses that the sandbox lacks: it may still run
  * @throws Problem `main-invalid` with line:column, both from 1
  */
-export function checkMain(source: string, path: string): readonly MainWarning[] {
+export function checkMain(
+  source: string,
+  path: string,
+  capabilities: readonly string[] = [],
+): readonly MainWarning[] {
   const program = parseModule(source, path);
   const at = (offset: number) => getLineInfo(source, offset);
   for (const statement of program.body) assertNoImport(statement, path, at);
@@ -23,7 +28,11 @@ export function checkMain(source: string, path: string): readonly MainWarning[] 
     );
   }
   assertHandler(exported, path, at);
-  const { startImport, nodeImport, warnings } = lookAt(program, source);
+  const { startImport, nodeImport, warnings } = lookAt(
+    program,
+    source,
+    capabilities.some((want) => parseCapability(want).name === 'wasm'),
+  );
   if (startImport !== undefined)
     throw mainInvalid(path, at(startImport), 'imports a module while it starts; bundle it in');
   if (nodeImport !== undefined) {

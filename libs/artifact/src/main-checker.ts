@@ -10,6 +10,7 @@ const inlineMaxChars = 16 * 1024;
 export interface CheckRequest {
   readonly source: string;
   readonly path: string;
+  readonly capabilities: readonly string[];
 }
 
 export type CheckAnswer =
@@ -28,9 +29,13 @@ export class MainChecker {
   constructor(private readonly timeoutMs = 10_000) {}
 
   /** @throws Problem `main-invalid` */
-  async check(source: string, path: string): Promise<readonly MainWarning[]> {
-    if (source.length <= inlineMaxChars) return checkMain(source, path);
-    const turn = this.last.then(() => this.ask({ source, path }));
+  async check(
+    source: string,
+    path: string,
+    capabilities: readonly string[] = [],
+  ): Promise<readonly MainWarning[]> {
+    if (source.length <= inlineMaxChars) return checkMain(source, path, capabilities);
+    const turn = this.last.then(() => this.ask({ source, path, capabilities }));
     this.last = turn.catch(() => undefined);
     const answer = await turn;
     if (!answer.ok) throw new Problem(answer.code, answer.detail);

@@ -9,9 +9,9 @@ parentPort?.on('message', (request: CheckRequest) => {
 });
 
 /** Anything but a problem ends the thread, which the other side takes as a refusal. */
-function answer({ source, path }: CheckRequest): CheckAnswer {
+function answer({ source, path, capabilities }: CheckRequest): CheckAnswer {
   try {
-    return { ok: true, warnings: checkMain(source, path) };
+    return { ok: true, warnings: checkMain(source, path, capabilities) };
   } catch (error) {
     if (error instanceof Problem) return { ok: false, code: error.code, detail: error.detail };
     throw error;

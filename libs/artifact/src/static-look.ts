@@ -25,6 +25,7 @@ const ofNode = 'is of Node.js; the sandbox has web APIs only';
 const ofPage = 'is of a page; there is no page in the sandbox';
 const code = 'is refused in the sandbox: what runs is what was published';
 const outside = 'is absent in the sandbox: its memory lies outside of the limit';
+const onRequest = 'is there only for proxylets that ask for the capability `wasm`';
 
 /** Globals the sandbox lacks, and why; `docs/handler.md` has the whole list of differences. */
 const missing: ReadonlyMap<string, string> = new Map([
@@ -39,7 +40,7 @@ const missing: ReadonlyMap<string, string> = new Map([
   ['Worker', 'is absent in the sandbox'],
   ['eval', code],
   ['Function', code],
-  ['WebAssembly', outside],
+  ['WebAssembly', onRequest],
   ['SharedArrayBuffer', outside],
   ['Atomics', 'is absent in the sandbox: no memory is shared'],
 ]);
@@ -52,10 +53,14 @@ const functions = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFu
 /** What may be found at all: a module without any of these words needs no walk. */
 const anyOfThem = new RegExp(`\\b(?:${[...missing.keys(), 'import'].join('|')})\\b|\\\\u`);
 
-/** Walks with a list of its own: a long chain of operators is deeper than the stack. */
-export function lookAt(program: Program, source: string): StaticLook {
+/**
+ * Walks with a list of its own: a long chain of operators is deeper than the stack.
+ *
+ * @param hasWasm whether the manifest asks for the capability `wasm`
+ */
+export function lookAt(program: Program, source: string, hasWasm = false): StaticLook {
   if (!anyOfThem.test(source)) return { startImport: undefined, nodeImport: undefined, warnings: [] };
-  const walk = new Walk(source);
+  const walk = new Walk(source, hasWasm);
   walk.run(program);
   return walk.result();
 }
@@ -72,7 +77,13 @@ class Walk {
   private nodeImport: StaticLook['nodeImport'];
   private lateImport: number | undefined;
 
-  constructor(private readonly source: string) {}
+  constructor(
+    private readonly source: string,
+    hasWasm: boolean,
+  ) {
+    // There for those who ask for it.
+    if (hasWasm) this.declared.add('WebAssembly');
+  }
 
   run(program: Program): void {
     this.open.push({ node: program, isLate: false });

@@ -2,7 +2,6 @@ import { Problem } from '@proxylet/contract';
 import { z } from 'zod';
 import { discover } from './discovery.js';
 import { type Fetch, FetchFailed, fetchLimited } from './fetch-json.js';
-import { basicAuthorization } from './form-encoding.js';
 
 export interface ClientCredentialsOptions {
   /** Found by discovery at this issuer where `tokenEndpoint` is not given. */
@@ -75,7 +74,7 @@ async function request(options: ClientCredentialsOptions, now: () => number): Pr
     fetchLimited(fetch, await endpointOf(options, fetch), {
       method: 'POST',
       headers: {
-        authorization: basicAuthorization(clientId, clientSecret),
+        authorization: `Basic ${Buffer.from(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`).toString('base64')}`,
         'content-type': 'application/x-www-form-urlencoded',
       },
       body: new URLSearchParams({ grant_type: 'client_credentials', resource, scope }).toString(),
@@ -118,4 +117,9 @@ function unavailable(cause: Error): Problem {
     retryAfterSeconds: 5,
     cause,
   });
+}
+
+/** RFC 6749 §2.3.1: id and secret are form-encoded before they are joined. */
+function formEncoded(value: string): string {
+  return new URLSearchParams({ v: value }).toString().slice(2);
 }

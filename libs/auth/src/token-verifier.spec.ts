@@ -3,8 +3,7 @@ import { Problem } from '@proxylet/contract';
 import { exportSPKI, importJWK, type JWTPayload, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestIssuer, temporaryFolder } from '../test/test-issuer.js';
-import type { z } from 'zod';
-import { issuerProfileSchema } from './issuer-profile.js';
+import { type IssuerProfile, issuerProfileSchema } from './issuer-profile.js';
 import { TokenVerifier } from './token-verifier.js';
 
 let issuer: TestIssuer;
@@ -23,9 +22,7 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-type ProfileText = Partial<z.input<typeof issuerProfileSchema>>;
-
-function verifierOf(profile: ProfileText): Promise<TokenVerifier> {
+function verifierOf(profile: Partial<IssuerProfile>): Promise<TokenVerifier> {
   return TokenVerifier.create({
     profiles: [issuerProfileSchema.parse({ issuer: issuer.url, ...profile })],
     audience: 'urn:proxylet:test',
@@ -56,7 +53,7 @@ test('makes the principal of a user', async () => {
     tokenId: 'token-1',
   });
   expect([...principal.scopes]).toEqual(['catalog:read', 'catalog:publish']);
-  expect(key?.type).toBe('public');
+  expect(key.type).toBe('public');
 });
 
 test('a client of the name of a user is not that user', async () => {

@@ -1,7 +1,6 @@
 import { DOMException } from './dom-exception.js';
 import { host } from './host.js';
-import { makeSubtle, SubtleCrypto } from './subtle.js';
-import { CryptoKey } from './crypto-key.js';
+import { makeSubtle, type SubtleCrypto } from './subtle.js';
 import { defineInterface } from './webidl.js';
 
 const quotaBytes = 65_536;
@@ -18,8 +17,6 @@ const integerViews = [
 ];
 
 let isMade = false;
-
-export { CryptoKey, SubtleCrypto };
 
 /** Web Cryptography §10: random values come from the host's generator. */
 export class Crypto {

@@ -3,12 +3,17 @@
  * Runs once, before any guest code, in the guest's own realm.
  */
 export function harden(global: Record<string, unknown>): void {
+  const Shared = SharedArrayBuffer;
   // Shared memory and its clock, memory outside the heap limit, callbacks outside any time limit.
   for (const name of ['SharedArrayBuffer', 'Atomics', 'WebAssembly', 'FinalizationRegistry', 'WeakRef']) {
     Reflect.deleteProperty(global, name);
   }
+  // There in runners with WebAssembly only, and not to be deleted.
+  if ('gc' in global) Object.defineProperty(global, 'gc', { value: undefined, writable: false });
   refuseCodeFromStrings(global);
-  fixArrayBuffers(global);
+  global['ArrayBuffer'] = withoutGrowth(ArrayBuffer, 'resize');
+  // Reached by way of a shared WebAssembly memory only, where there is WebAssembly.
+  withoutGrowth(Shared, 'grow');
 }
 
 /** Stands where the constructors of functions stood; named as they were. */
@@ -36,18 +41,27 @@ function refuseCodeFromStrings(global: Record<string, unknown>): void {
   Reflect.deleteProperty(global, 'eval');
 }
 
-/** A resizable buffer grows past the heap limit: `maxByteLength` is ignored and `resize` gone. */
-function fixArrayBuffers(global: Record<string, unknown>): void {
-  const Original = ArrayBuffer;
+const { construct } = Reflect;
+
+/**
+ * A resizable buffer grows past the heap limit: `maxByteLength` is ignored and the operation that grows is gone.
+ *
+ * @returns the constructor for guests, which is also what the prototype leads to
+ */
+function withoutGrowth<T extends ArrayBufferConstructor | SharedArrayBufferConstructor>(
+  Original: T,
+  operation: string,
+): T {
   const Fixed = new Proxy(Original, {
+    // Nothing here is looked up when guest code may have changed it.
     construct: (target, args: unknown[], newTarget: object) =>
-      Reflect.construct(target, args.slice(0, 1), newTarget as typeof Original) as object,
+      construct(target, [args[0]], newTarget as typeof Original) as object,
   });
-  Reflect.deleteProperty(Original.prototype, 'resize');
+  Reflect.deleteProperty(Original.prototype, operation);
   Object.defineProperty(Original.prototype, 'constructor', {
     value: Fixed,
     writable: true,
     configurable: true,
   });
-  global['ArrayBuffer'] = Fixed;
+  return Fixed;
 }

@@ -1,3 +1,2 @@
 export * from './host/sandbox.js';
-export { PassedBody } from './host/passed-body.js';
 export * from './types.js';

@@ -1,4 +1,3 @@
-import { type CallerFacts, callerFacts } from '@proxylet/nest';
 import type { EntityManager } from 'typeorm';
 import type { AuditRow, ChangeRow } from '../database/ledger.entity.js';
 import { type SqlValue, statement } from '../database/sql.js';
@@ -20,12 +19,8 @@ export interface AuditEntry {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-interface NotedEntry extends AuditEntry {
-  readonly via: CallerFacts | undefined;
-}
-
 /** Entries noted by transactions that are still open. */
-const open = new WeakMap<EntityManager, NotedEntry[]>();
+const open = new WeakMap<EntityManager, AuditEntry[]>();
 
 /** Makes a transaction take entries. */
 export function openLedger(manager: EntityManager): void {
@@ -36,7 +31,7 @@ export function openLedger(manager: EntityManager): void {
 export function noteEntry(manager: EntityManager, entry: AuditEntry): void {
   const entries = open.get(manager);
   if (entries === undefined) throw new Error('An audit entry belongs inside Database.write.');
-  entries.push({ ...entry, via: callerFacts() });
+  entries.push(entry);
 }
 
 /**
@@ -67,8 +62,8 @@ export async function sealLedger(manager: EntityManager, isPostgres: boolean): P
 }
 
 const insertAudit = statement(
-  `INSERT INTO audit (seq, at, actor, action, target, namespace, detail, via, prev_hash, hash)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+  `INSERT INTO audit (seq, at, actor, action, target, namespace, detail, prev_hash, hash)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 );
 const insertChange = statement(
   `INSERT INTO change (seq, kind, key, namespace, proxylet, shown_as, digest, at, data)
@@ -76,8 +71,8 @@ const insertChange = statement(
 );
 
 function valuesOf(row: AuditRow): SqlValue[] {
-  const { seq, at, actor, action, target, namespace, detail, via, prevHash, hash } = row;
-  return [seq, at, actor, action, target, namespace, detail, via, prevHash, hash];
+  const { seq, at, actor, action, target, namespace, detail, prevHash, hash } = row;
+  return [seq, at, actor, action, target, namespace, detail, prevHash, hash];
 }
 
 interface Head {
@@ -95,28 +90,21 @@ async function headOf(manager: EntityManager): Promise<Head> {
   return { seq: Number(row.seq), hash: row.hash, changeSeq: Number(row.changeSeq ?? 0) };
 }
 
-function chain(entries: readonly Required<NotedEntry>[], head: Head): AuditRow[] {
+function chain(entries: readonly Required<AuditEntry>[], head: Head): AuditRow[] {
   let { seq, hash: prevHash } = head;
-  return entries.map(({ detail, via, ...entry }) => {
+  return entries.map(({ detail, ...entry }) => {
     seq += 1;
-    const facts = { ...entry, seq, detail: detail as Json, via: via as Json | undefined };
+    const facts = { ...entry, seq, detail: detail as Json };
     const hash = auditHash(prevHash, facts);
-    const row = {
-      ...facts,
-      detail: canonicalJson(facts.detail),
-      via: facts.via === undefined ? null : canonicalJson(facts.via),
-      prevHash,
-      hash,
-    };
+    const row = { ...facts, detail: canonicalJson(facts.detail), prevHash, hash };
     prevHash = hash;
     return row;
   });
 }
 
 /** Text that a database would not give back as it was would break the chain. */
-function wellFormed({ detail = {}, via, namespace, ...entry }: NotedEntry): Required<NotedEntry> {
+function wellFormed({ detail = {}, namespace, ...entry }: AuditEntry): Required<AuditEntry> {
   return {
-    via: via?.tokenId === undefined ? via : { ...via, tokenId: clean(via.tokenId) },
     at: entry.at,
     actor: clean(entry.actor),
     action: entry.action,

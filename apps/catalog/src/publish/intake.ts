@@ -63,7 +63,7 @@ export class Intake {
       const { main, sourceMap: _none, ...archive } = await extractMain(arriving, options);
       const { digest, packedBytes: sizeBytes } = archive;
       assertDigest(digest, expected.digest);
-      const warnings = await this.checker.check(main, archive.manifest.main);
+      const warnings = await this.checker.check(main, archive.manifest.main, archive.manifest.capabilities);
       const source = await spool.finish();
       const dispose = () => spool[Symbol.asyncDispose]();
       return { name, version, digest, sizeBytes, archive, warnings, source, [Symbol.asyncDispose]: dispose };

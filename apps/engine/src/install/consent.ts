@@ -69,6 +69,7 @@ export function asksOf(proxylet: string, version: string, permissions: Permissio
 function capabilityInWords(want: string): string {
   const { name } = parseCapability(want);
   if (name === 'kv') return 'keep data of its own on this engine';
+  if (name === 'wasm') return 'run WebAssembly, with as much memory again as its limit';
   if (name === 'schedule') return 'run by itself at set times';
   if (name.startsWith('device:')) return `use the ${name.slice('device:'.length)} of this engine`;
   return `use the capability ${want} of this engine`;

@@ -65,6 +65,7 @@ export function guestOf(
     limits: { ...settings.defaultLimits, ...definedOf(manifest.limits ?? {}), bodyBytes: settings.bodyBytes },
     bindings: {
       kv: hasKv(granted),
+      wasm: hasCapability(granted, 'wasm'),
       dependencies: Object.fromEntries(
         Object.keys(manifest.dependencies ?? {}).map((one) => [bindingOf(one), one]),
       ),
@@ -76,7 +77,11 @@ export function guestOf(
 }
 
 export function hasKv(granted: Permissions): boolean {
-  return granted.capabilities.some((capability) => parseCapability(capability).name === 'kv');
+  return hasCapability(granted, 'kv');
+}
+
+function hasCapability(granted: Permissions, wanted: string): boolean {
+  return granted.capabilities.some((capability) => parseCapability(capability).name === wanted);
 }
 
 function groupOf({ id, name, version }: Installation, { isolation, isSuspect }: GuestSettings): string {

@@ -1,5 +1,5 @@
 import { KeyObject } from 'node:crypto';
-import { bearerText, type Principal, type TokenVerifier } from '@proxylet/auth';
+import { extractBearer, type Principal, type TokenVerifier } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
 import type { FastifyRequest } from 'fastify';
 import passportJwt from 'passport-jwt';
@@ -23,7 +23,7 @@ export function bearerStrategy(verifier: TokenVerifier): object {
   const verified = new WeakMap<FastifyRequest, Principal>();
   return new passportJwt.Strategy<FastifyRequest>(
     {
-      jwtFromRequest: (request) => bearerText(request.headers.authorization),
+      jwtFromRequest: (request) => extractBearer(request.headers.authorization),
       secretOrKeyProvider: (request, token, done) => {
         void provideKey(verifier, token, (principal) => verified.set(request, principal), done);
       },
@@ -51,7 +51,6 @@ async function provideKey(
   let keyObject: KeyObject;
   try {
     const { principal, key } = await verifier.verify(token);
-    if (key === undefined) throw new Problem('invalid-token', 'The access token is not one for this check.');
     keyObject = KeyObject.from(key);
     remember(principal);
   } catch (error) {

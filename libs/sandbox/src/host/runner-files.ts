@@ -24,10 +24,13 @@ export function runnerFiles(): RunnerFiles {
 /**
  * Arguments of a runner process. `--no-node-snapshot` is asked for by isolated-vm's README: without it the process
  * may crash. The permission model takes away files, child processes and workers, but not the network.
+ *
+ * @param wasmMaxPages makes it a runner with WebAssembly: the most pages of one memory
  */
-export function runnerArguments(files: RunnerFiles): string[] {
+export function runnerArguments(files: RunnerFiles, wasmMaxPages?: number): string[] {
   return [
     '--no-node-snapshot',
+    ...(wasmMaxPages === undefined ? [] : wasmSwitches(wasmMaxPages)),
     '--permission',
     '--allow-addons',
     ...Object.values(files).map((path) => `--allow-fs-read=${path}`),
@@ -35,5 +38,18 @@ export function runnerArguments(files: RunnerFiles): string[] {
     files.script,
     files.prelude,
     files.nativeModule,
+    ...(wasmMaxPages === undefined ? [] : ['wasm']),
+  ];
+}
+
+/** What V8 itself enforces where WebAssembly is; the guest's side of it is `guest/wasm`. */
+function wasmSwitches(maxPages: number): string[] {
+  return [
+    `--wasm-max-mem-pages=${maxPages}`,
+    '--wasm-max-table-size=1000000',
+    '--wasm-max-module-size=16777216',
+    '--wasm-max-committed-code-mb=256',
+    // For the prelude, which takes it from the global before any guest code runs.
+    '--expose-gc',
   ];
 }

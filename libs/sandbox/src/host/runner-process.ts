@@ -32,9 +32,10 @@ export class RunnerProcess {
     files: RunnerFiles,
     containment: Containment,
     onEnd: (end: RunnerEnd, culpritKey: number, detail: string) => void,
+    wasmMaxPages?: number,
   ) {
     this.markFile = openMarkFile();
-    const [program, args] = containment.wrap(process.execPath, runnerArguments(files));
+    const [program, args] = containment.wrap(process.execPath, runnerArguments(files, wasmMaxPages));
     this.child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', this.markFile],
       env: {},

@@ -1,21 +1,15 @@
 import { Problem } from '@proxylet/contract';
-import type {
-  Guest,
-  GuestEvent,
-  GuestRequest,
-  GuestResponse,
-  RunnerInfo,
-  Sandbox,
-  SandboxOptions,
-} from '../types.js';
+import type { Guest, GuestRequest, GuestResponse, RunnerInfo, Sandbox, SandboxOptions } from '../types.js';
 import { BystanderLoss, isReplayable } from './bystander-loss.js';
 import { type Containment, detectContainment } from './containment.js';
-import { eventRequest } from './event-request.js';
 import { runnerFiles } from './runner-files.js';
 import { type LinkOptions, RunnerLink } from './runner-link.js';
 
 const defaultRunnerMemoryMb = 768;
 const defaultMaxRunners = 64;
+const defaultWasmMaxPages = 4096;
+/** Memory of modules grows unseen until the resident size tells: runners with WebAssembly are watched closer. */
+const wasmRunnerMemoryMb = 512;
 /** A runner without calls for this long is stopped; its guests start again when somebody calls. */
 const idleRunnerMs = 10 * 60 * 1000;
 const idleCheckMs = 30 * 1000;
@@ -34,6 +28,7 @@ class RunnerPool implements Sandbox {
   private readonly byGroup = new Map<string, RunnerLink>();
   private readonly all = new Set<RunnerLink>();
   private readonly linkOptions: LinkOptions;
+  private readonly wasmMaxPages: number;
   private readonly maxRunners: number;
   private readonly idleTimer: NodeJS.Timeout;
   private spare: RunnerLink | undefined;
@@ -41,6 +36,7 @@ class RunnerPool implements Sandbox {
 
   constructor(options: SandboxOptions, containment: Containment) {
     this.maxRunners = options.maxRunners ?? defaultMaxRunners;
+    this.wasmMaxPages = options.wasmMaxPages ?? defaultWasmMaxPages;
     this.linkOptions = {
       files: runnerFiles(),
       containment,
@@ -62,20 +58,16 @@ class RunnerPool implements Sandbox {
   async invoke(guest: Guest, request: GuestRequest): Promise<GuestResponse> {
     if (request.signal.aborted) throw new Problem('request-cancelled', 'The caller went away.');
     try {
-      return await this.linkOf(guest.group).call(guest, request);
+      return await this.linkOf(guest).call(guest, request);
     } catch (error) {
       // Once: what happens again is no accident.
       if (!(error instanceof BystanderLoss) || !isReplayable(request)) throw error;
-      return this.linkOf(guest.group).call(guest, request);
+      return this.linkOf(guest).call(guest, request);
     }
   }
 
-  async deliver(guest: Guest, event: GuestEvent): Promise<void> {
-    await this.invoke(guest, eventRequest(guest, event));
-  }
-
   async warm(guest: Guest): Promise<void> {
-    await this.linkOf(guest.group).call(guest, undefined);
+    await this.linkOf(guest).call(guest, undefined);
   }
 
   evict(guestId: string): void {
@@ -95,12 +87,14 @@ class RunnerPool implements Sandbox {
     this.byGroup.clear();
   }
 
-  private linkOf(group: string): RunnerLink {
+  private linkOf({ group: ownGroup, bindings }: Guest): RunnerLink {
+    const hasWasm = bindings.wasm === true;
+    const group = hasWasm ? `wasm:${ownGroup}` : ownGroup;
     const known = this.byGroup.get(group);
     if (known !== undefined && !known.isOver) return known;
     if (this.isDisposed) throw new Problem('engine-busy', 'The engine is stopping.');
-    const link = this.spare ?? this.makeSpare();
-    this.spare = undefined;
+    const link = hasWasm ? this.makeWasm() : (this.spare ?? this.makeSpare());
+    if (this.spare === link) this.spare = undefined;
     link.group = group;
     this.byGroup.set(group, link);
     // Not at once: the call that took the spare comes first.
@@ -113,10 +107,21 @@ class RunnerPool implements Sandbox {
   }
 
   private makeSpare(): RunnerLink {
-    if (this.all.size >= this.maxRunners) this.makeRoom();
-    const link = new RunnerLink(this.linkOptions);
-    this.all.add(link);
+    const link = this.make(this.linkOptions);
     this.spare = link;
+    return link;
+  }
+
+  /** None is kept in reserve: few proxylets have WebAssembly. */
+  private makeWasm(): RunnerLink {
+    const memoryMb = Math.min(this.linkOptions.memoryMb, wasmRunnerMemoryMb);
+    return this.make({ ...this.linkOptions, memoryMb, wasmMaxPages: this.wasmMaxPages });
+  }
+
+  private make(options: LinkOptions): RunnerLink {
+    if (this.all.size >= this.maxRunners) this.makeRoom();
+    const link = new RunnerLink(options);
+    this.all.add(link);
     return link;
   }
 

@@ -6,8 +6,8 @@ import { Prelude } from './prelude.js';
 import { Runner } from './runner.js';
 
 /**
- * Entry of a runner process: `node … runner.cjs <prelude> <native module>`. Descriptor 3 is the socket pair to the
- * engine, descriptor 4 a file that holds the key of the guest that runs now. There is no other way in or out.
+ * Entry of a runner process: `node … runner.cjs <prelude> <native module> [wasm]`. Descriptor 3 is the socket pair
+ * to the engine, descriptor 4 a file that holds the key of the guest that runs now. There is no other way in or out.
  */
 const enginePipe = 3;
 const markFile = 4;
@@ -31,7 +31,7 @@ function mark(key: number): void {
   writeSync(markFile, markBytes, 0, 4, 0);
 }
 
-const runner = new Runner(output, Prelude.read(preludePath), mark);
+const runner = new Runner(output, Prelude.read(preludePath), mark, process.argv[4] === 'wasm');
 const reader = new FrameReader((frame) => runner.handle(frame));
 
 /** A runner does not outlive its engine, and never runs exit handlers: pool threads may hang (isolates.md R5). */

@@ -21,6 +21,8 @@ interface OpenOp {
   readonly callId: number;
 }
 
+const wasmPagesPerMb = 16;
+
 /** Frames in, entries into isolates; calls of host functions out. Knows no guest code. */
 export class Runner {
   private readonly cells = new Map<number, Cell>();
@@ -35,6 +37,8 @@ export class Runner {
     private readonly out: Output,
     prelude: Prelude,
     mark: (key: number) => void,
+    /** Whether the guests of this process have WebAssembly. */
+    private readonly hasWasm: boolean,
   ) {
     this.outside = {
       prelude,
@@ -84,9 +88,6 @@ export class Runner {
         break;
       case toRunner.opBody:
         this.completeOp(id, false, entry.opBody, copy(bytes));
-        break;
-      case toRunner.opUploadCredit:
-        this.completeOp(id, false, entry.opUploadCredit, arg);
         break;
       case toRunner.opEnd:
         this.completeOp(id, true, entry.opEnd);
@@ -193,16 +194,8 @@ export class Runner {
         if (cell.has(callId)) act(callId);
       };
     return {
-      op: (opId: number, kind: string, text: string, bytes?: ArrayBuffer, bodyFrom?: number) =>
-        this.startOp(cell, opId, kind, text, bytes, bodyFrom),
-      opChunk: (opId: number, bytes: ArrayBuffer) => {
-        const wireId = this.wireIdOfOp.get(cell)?.get(opId);
-        if (wireId !== undefined) this.out.frame(toEngine.opChunk, wireId, 0, '', new Uint8Array(bytes));
-      },
-      opChunkEnd: (opId: number) => {
-        const wireId = this.wireIdOfOp.get(cell)?.get(opId);
-        if (wireId !== undefined) this.out.frame(toEngine.opChunkEnd, wireId);
-      },
+      op: (opId: number, kind: string, text: string, bytes?: ArrayBuffer) =>
+        this.startOp(cell, opId, kind, text, bytes),
       opCancel: (opId: number) => {
         const wireId = this.wireIdOfOp.get(cell)?.get(opId);
         if (wireId !== undefined) this.cancelOp(wireId);
@@ -214,17 +207,11 @@ export class Runner {
       respond: (callId: number, head: string, body: string | ArrayBuffer | undefined, kind: number) => {
         if (!cell.answer(callId)) return;
         const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body && new Uint8Array(body);
-        const type = kind === 1 ? toEngine.responseStreaming : toEngine.response;
-        this.out.frame(type, callId, kind === 0 ? 1 : 0, head, bytes);
+        this.out.frame(kind === 1 ? toEngine.responseStreaming : toEngine.response, callId, 0, head, bytes);
         if (kind === 0) cell.limitLateWork(callId);
         if (kind !== 2) return;
         cell.settled(callId);
         this.cellOfCall.delete(callId);
-      },
-      respondFrom: (callId: number, head: string, from: number) => {
-        if (!cell.answer(callId)) return;
-        this.out.frame(toEngine.responseFrom, callId, this.wireOf(cell, from), head);
-        cell.limitLateWork(callId);
       },
       chunk: (callId: number, bytes: ArrayBuffer) => {
         if (cell.has(callId)) this.out.frame(toEngine.chunk, callId, 0, '', new Uint8Array(bytes));
@@ -240,7 +227,6 @@ export class Runner {
         if (cell.answer(callId)) this.out.frame(toEngine.failed, callId, 0, `${code}\n${detail}`);
       },
       settled: (callId: number) => {
-        if (cell.has(callId)) this.out.frame(toEngine.settled, callId);
         cell.settled(callId);
         this.cellOfCall.delete(callId);
       },
@@ -257,22 +243,11 @@ export class Runner {
       encodeUtf8: encodeFunction,
       encodings: encodingsFunction,
       nowMs: Date.now,
+      ...(this.hasWasm ? { wasmPages: () => cell.load.memoryMb * wasmPagesPerMb } : {}),
     };
   }
 
-  /** The engine's name for a body it holds: 0 the request of the call, else an operation's, which may be none. */
-  private wireOf(cell: Cell, from: number): number {
-    return from === 0 ? 0 : (this.wireIdOfOp.get(cell)?.get(from) ?? noOp);
-  }
-
-  private startOp(
-    cell: Cell,
-    opId: number,
-    kind: string,
-    text: string,
-    bytes: ArrayBuffer | undefined,
-    bodyFrom: number | undefined,
-  ): void {
+  private startOp(cell: Cell, opId: number, kind: string, text: string, bytes?: ArrayBuffer): void {
     if (this.localOps.isLocal(kind)) {
       this.localOps.start(cell, opId, kind, text, bytes);
       return;
@@ -286,14 +261,9 @@ export class Runner {
     known.set(opId, wireId);
     this.wireIdOfOp.set(cell, known);
     const payload = bytes === undefined ? undefined : new Uint8Array(bytes);
-    const from =
-      bodyFrom === undefined ? '' : bodyFrom < 0 ? 'stream' : this.wireOf(cell, bodyFrom) || 'request';
-    this.out.frame(toEngine.op, wireId, cell.key, `${kind} ${cell.activeCallId} ${from}\n${text}`, payload);
+    this.out.frame(toEngine.op, wireId, cell.key, `${kind} ${cell.activeCallId}\n${text}`, payload);
   }
 }
-
-/** An operation's id that is never given. */
-const noOp = 0xffff_ffff;
 
 /** Isolates take whole ArrayBuffers: the bytes of a frame lie inside a larger one. */
 function copy(bytes: Buffer): ArrayBuffer {
