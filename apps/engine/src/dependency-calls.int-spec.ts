@@ -64,8 +64,63 @@ test('hears of a failure by name, and whose it is', async () => {
   });
 });
 
-test('ends a circle of calls at its depth', async () => {
+test('ends a circle of calls at its depth, and says who is in it', async () => {
   expect((await engine.call('GET', '/run/acme/ring/')).text).toBe(
-    'QuotaExceededError: Calls between proxylets are nested 8 deep.',
+    'QuotaExceededError: call-cycle: calls and messages go round in a circle: acme/ring → other/ring → acme/ring, and are nested 8 deep.',
   );
+});
+
+test('a chain that is too deep without a circle is told apart', async () => {
+  const links = Array.from({ length: 10 }, (_, n) => `deep/link-${n}`);
+  for (const [n, name] of links.entries()) {
+    const next = links[n + 1];
+    const code = `export default { async fetch(request, env) {
+      const next = Object.values(env).find((one) => one.fetch !== undefined);
+      try { return next === undefined ? new Response('end') : await next.fetch(request.url) }
+      catch (error) { return new Response(error.message) }
+    } };`;
+    engine.catalog.publish(name, '1.0.0', code, next === undefined ? {} : { dependencies: { [next]: '*' } });
+  }
+  expect((await engine.install('deep/link-0')).status).toBe(201);
+  expect((await engine.call('GET', '/run/deep/link-0/')).text).toBe(
+    'call-depth: calls and messages between proxylets are nested 8 deep.',
+  );
+  expect((await engine.call('GET', '/run/deep/link-1/')).status).toBe(200);
+});
+
+test('work after the answer calls as the caller of then, not as the owner', async () => {
+  const who = `export default { fetch: (request, env, ctx) => Response.json(ctx.user) };`;
+  const asks = `let seen = 'nothing yet';
+    export default { async fetch(request, env, ctx) {
+      if (new URL(request.url).pathname === '/seen') return new Response(seen);
+      ctx.waitUntil((async () => {
+        await new Promise((done) => setTimeout(done, 50));
+        const answer = await env.WHO.fetch('https://who/');
+        seen = (await answer.json()).subject;
+      })());
+      return new Response('early');
+    } };`;
+  engine.catalog.publish('acme/who', '1.0.0', who, { scope: 'shared' });
+  engine.catalog.publish('acme/asks', '1.0.0', asks, { scope: 'shared', dependencies: { 'acme/who': '*' } });
+  expect((await engine.install('acme/asks', {}, engine.admin())).status).toBe(201);
+  const token = engine.token('bob');
+  expect((await engine.call('GET', '/run/acme/asks/', { token })).text).toBe('early');
+  const seen = async () => (await engine.call('GET', '/run/acme/asks/seen', { token })).text;
+  await expect.poll(seen, { timeout: 20_000 }).toBe('bob');
+});
+
+test('a circle made of work after the answer ends too', async () => {
+  const round = `export default { async fetch(request, env, ctx) {
+    const next = Object.values(env).find((one) => one.fetch !== undefined);
+    ctx.waitUntil(next.fetch(request.url).catch((error) => console.log('ended: ' + error.message)));
+    return new Response('ok');
+  } };`;
+  engine.catalog.publish('acme/round', '1.0.0', round, { dependencies: { 'other/round': '*' } });
+  engine.catalog.publish('other/round', '1.0.0', round, { dependencies: { 'acme/round': '*' } });
+  expect((await engine.install('acme/round')).status).toBe(201);
+  expect((await engine.call('GET', '/run/acme/round/')).text).toBe('ok');
+  const lines = async () =>
+    (await engine.call('GET', '/v1/installations/acme/round/logs')).text +
+    (await engine.call('GET', '/v1/installations/other/round/logs')).text;
+  await expect.poll(lines, { timeout: 20_000 }).toContain('ended: call-cycle');
 });

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Problem } from '@proxylet/contract';
 import {
   type GuestRequest,
@@ -10,8 +11,28 @@ import {
 import type { Active } from './installations/active.js';
 import type { InstallationRegistry } from './installations/registry.js';
 
-/** How many proxylets may call one another before it is taken for a circle without an end. */
-const maxDepth = 8;
+/** How many proxylets may call one another, or send messages on a message. */
+export const maxDepth = 8;
+
+/**
+ * What a call or a message that would be too deep is refused with. Coming by a proxylet again is no fault by itself
+ * (one may call back); where it happened on the way to the limit, the circle is what is told.
+ *
+ * @param chain names of those on the way, first caller first
+ */
+export function tooDeep(chain: readonly string[]): GuestVisibleError {
+  const again = chain.find((name, index) => chain.indexOf(name) < index);
+  if (again === undefined) {
+    const text = `call-depth: calls and messages between proxylets are nested ${maxDepth} deep`;
+    return new GuestVisibleError('QuotaExceededError', `${text}.`);
+  }
+  const first = chain.indexOf(again);
+  const circle = [...chain.slice(first, chain.indexOf(again, first + 1)), again].join(' → ');
+  return new GuestVisibleError(
+    'QuotaExceededError',
+    `call-cycle: calls and messages go round in a circle: ${circle}, and are nested ${maxDepth} deep.`,
+  );
+}
 
 /**
  * Calls between proxylets of one owner: `env.<DEPENDENCY>.fetch`. Only what the manifest declares can be called, and
@@ -28,41 +49,43 @@ export class DependencyCalls {
     caller: Active,
     name: string,
     request: OutboundRequest,
-    { user, traceId, depth }: OnBehalf,
+    { user, traceId, depth, chain: before }: OnBehalf,
     signal: AbortSignal,
   ): Promise<OutboundResponse> {
     const { record } = caller;
     if (!Object.hasOwn(record.manifest.dependencies ?? {}, name)) {
       throw new GuestVisibleError('TypeError', `${name} is no dependency of ${record.name}.`);
     }
-    if (depth >= maxDepth) {
-      throw new GuestVisibleError(
-        'QuotaExceededError',
-        `Calls between proxylets are nested ${maxDepth} deep.`,
-      );
-    }
+    const chain = [...before, record.name];
+    if (depth >= maxDepth) throw tooDeep(chain);
     const target = this.registry.find(record.owner.key, name);
     if (target === undefined) throw new GuestVisibleError('NetworkError', `${name} is not installed.`);
-    const { method, url, headers, body } = request;
-    return this.invoke(target, { method, url, headers, body, user, signal, traceId, depth: depth + 1 });
+    const { method, url, headers, body, bodyBytes } = request;
+    const own = { method, url, headers, body, bodyBytes };
+    return this.invoke(target, { ...own, user, signal, traceId, depth: depth + 1, chain });
   }
 
   private async invoke(target: Active, request: GuestRequest): Promise<OutboundResponse> {
     const startedMs = performance.now();
     target.entered();
     try {
-      const { status, headers, body } = await this.sandbox().invoke(target.guest, request);
+      const { status, headers, body, bodyBytes } = await this.sandbox().invoke(target.guest, request);
       target.ran();
+      if (isStream(body)) body.once('close', () => target.left());
+      else target.left();
       target.stats.add('ok', (performance.now() - startedMs) / 1000);
-      return { status, statusText: '', url: request.url, redirected: false, headers, body };
+      return { status, statusText: '', url: request.url, redirected: false, headers, body, bodyBytes };
     } catch (error) {
+      target.left();
       const problem = target.fault ?? error;
       const code = problem instanceof Problem ? problem.code : 'internal';
       target.stats.add(code, (performance.now() - startedMs) / 1000);
       const detail = problem instanceof Problem ? problem.detail : 'it failed';
       throw new GuestVisibleError('NetworkError', `${target.record.name}: ${code}: ${detail}`);
-    } finally {
-      target.left();
     }
   }
+}
+
+function isStream(body: OutboundResponse['body']): body is Readable {
+  return body !== undefined && !(body instanceof Uint8Array);
 }

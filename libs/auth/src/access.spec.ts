@@ -23,6 +23,8 @@ function principal(held: readonly Scope[], ...roles: string[]): Principal {
     scopes: new Set(held),
     roles,
     tokenId: undefined,
+    tenants: [],
+    issuedAtMs: 0,
     expiresAtMs: 0,
   };
 }

@@ -1,10 +1,12 @@
 import { Problem } from '@proxylet/contract';
 import { expect, test } from 'vitest';
-import { extractBearer, tokenMaxLength } from './bearer.js';
+import { assertCompact, bearerText, tokenMaxLength } from './bearer.js';
 
 function codeOf(header: string | undefined): string {
   try {
-    return `token ${extractBearer(header)}`;
+    const token = bearerText(header);
+    assertCompact(token);
+    return `token ${token}`;
   } catch (error) {
     return (error as Problem).code;
   }

@@ -28,15 +28,13 @@ export function bearerText(header: string | undefined): string {
   return header.slice(schemeLength);
 }
 
-/** @throws Problem `no-credentials` where there is no header, `invalid-token` where it is not one Bearer JWT */
-export function extractBearer(header: string | undefined): string {
-  const token = bearerText(header);
-  assertCompact(token);
-  return token;
+/** Whether this is three base64url parts without padding; both JWT libraries in use would take looser forms. */
+export function isCompact(token: string): boolean {
+  return token.length <= tokenMaxLength && compactForm.test(token);
 }
 
-/** Three base64url parts without padding; both JWT libraries in use would take looser forms. */
+/** @throws Problem `invalid-token` */
 export function assertCompact(token: string): void {
-  if (token.length <= tokenMaxLength && compactForm.test(token)) return;
+  if (isCompact(token)) return;
   throw new Problem('invalid-token', 'The access token is not a signed JWT in compact form.');
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { textsAt } from './claim-values.js';
 import type { IssuerProfile } from './issuer-profile.js';
 import { type Principal, principalKey } from './principal.js';
+import { tenantsOf } from './tenant.js';
 import { TokenRefused } from './token-form.js';
 
 const name = z.string().min(1).max(255);
@@ -26,39 +28,60 @@ export interface ClaimContext {
 }
 
 /**
- * Checks the claims of a token whose signature was verified and makes the principal. The JWT library's own checks
- * let a future `iat`, an empty `sub` and `exp: 1e308` pass, so all of them stand here.
+ * Checks the claims of a token whose signature was verified, or whose issuer gave them, and makes the principal. The
+ * JWT library's own checks let a future `iat`, an empty `sub` and `exp: 1e308` pass, so all of them stand here.
  *
  * @throws TokenRefused
  */
 export function principalOf(payload: unknown, context: ClaimContext): Principal {
-  const parsed = claimsSchema.safeParse(payload);
-  if (!parsed.success) {
-    const claim = String(parsed.error.issues[0]?.path[0] ?? 'payload');
-    throw refused(`the claim ${claim} is missing or of a wrong type`);
-  }
-  const claims = parsed.data;
+  const claims = parsed(payload);
   const { profile } = context;
   if (claims.iss !== profile.issuer) throw refused('it is of another issuer');
   checkTimes(claims, context);
   checkAudience(claims, context.audiences);
   if (Object.hasOwn(claims, 'cnf'))
     throw refused('it is bound to a key and may not be used as a Bearer token');
-  if (profile.typ === 'not-id-token') checkNotIdToken(claims);
+  if (profile.typ === 'not-id-token') checkNotIdToken(claims, profile);
   const clientId = claims.client_id ?? claims.azp;
   checkClient(clientId, profile);
-  const type = clientId === claims.sub ? 'service' : 'user';
+  const isService = isOfClient(claims, clientId, profile);
+  const type = isService ? 'service' : 'user';
+  const subject = isService && clientId !== undefined ? clientId : claims.sub;
+  const roles = textsAt(claims, profile.claims.roles);
   return {
     type,
-    key: principalKey(type, claims.iss, claims.sub),
+    key: principalKey(type, claims.iss, subject),
     issuer: claims.iss,
-    subject: claims.sub,
+    subject,
     clientId,
-    scopes: new Set(textsAt(claims, profile.claims.scopes)),
-    roles: textsAt(claims, profile.claims.roles),
+    scopes: scopesOf(textsAt(claims, profile.claims.scopes), roles, profile),
+    roles,
+    tenants: tenantsOf(textsAt(claims, profile.claims.tenants)),
     tokenId: claims.jti,
+    issuedAtMs: claims.iat * 1000,
     expiresAtMs: claims.exp * 1000,
   };
+}
+
+/** Scopes of the token and those its roles bring; a role name is looked up among own members only. */
+export function scopesOf(
+  held: readonly string[],
+  roles: readonly string[],
+  { roleScopes }: Pick<IssuerProfile, 'roleScopes'>,
+): ReadonlySet<string> {
+  const brought = roles.flatMap((role) => (Object.hasOwn(roleScopes, role) ? (roleScopes[role] ?? []) : []));
+  return new Set([...held, ...brought]);
+}
+
+function parsed(payload: unknown): Claims {
+  const result = claimsSchema.safeParse(payload);
+  if (result.success) return result.data;
+  const claim = String(result.error.issues[0]?.path[0] ?? 'payload');
+  const isAbsent = typeof payload === 'object' && payload !== null && !Object.hasOwn(payload, 'aud');
+  if (claim === 'aud' && isAbsent) {
+    throw refused('it names no audience; the identity manager needs an audience mapper for this service');
+  }
+  throw refused(`the claim ${claim} is missing or of a wrong type`);
 }
 
 function checkTimes({ exp, iat, nbf }: Claims, { profile, nowMs }: ClaimContext): void {
@@ -83,28 +106,32 @@ function checkClient(clientId: string | undefined, { typ, clientAllow }: IssuerP
   }
 }
 
+/**
+ * Whether the token speaks for a client itself. Keycloak gives such a client a user of its own: it is known by its
+ * name and by `client_id`, which comes from the session in this case only. Either alone could be somebody else's.
+ * Auth0 marks the subject.
+ */
+function isOfClient(claims: Claims, clientId: string | undefined, { preset }: IssuerProfile): boolean {
+  if (clientId === undefined) return false;
+  if (claims.sub === clientId) return true;
+  if (preset === 'keycloak') {
+    const account = `service-account-${clientId.toLowerCase()}`;
+    return claims.client_id === claims.azp && claims['preferred_username'] === account;
+  }
+  return preset === 'auth0' && claims.sub === `${clientId}@clients`;
+}
+
 /** Marks of an ID token, for issuers that give access tokens no type of their own. */
-function checkNotIdToken(claims: Claims): void {
+function checkNotIdToken(claims: Claims, { preset }: IssuerProfile): void {
   const isForClient = claims.azp !== undefined && claims.aud === claims.azp;
-  const isOtherType = Object.hasOwn(claims, 'typ') && claims['typ'] !== 'Bearer';
+  const states = Object.hasOwn(claims, 'typ');
+  const isOtherType = states ? claims['typ'] !== 'Bearer' : preset === 'keycloak';
   const looksLikeIdToken =
     Object.hasOwn(claims, 'nonce') ||
     Object.hasOwn(claims, 'at_hash') ||
     Object.hasOwn(claims, 'events') ||
     (Object.hasOwn(claims, 'auth_time') && isForClient);
   if (looksLikeIdToken || isOtherType) throw refused('it is not an access token');
-}
-
-/** Texts at a path of own members: a string is split at blanks, a list is taken as it is, a map gives its keys. */
-function textsAt(claims: Claims, path: readonly string[]): string[] {
-  let value: unknown = claims;
-  for (const member of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, member)) return [];
-    value = (value as Record<string, unknown>)[member];
-  }
-  if (typeof value === 'string') return value.split(' ').filter((text) => text !== '');
-  if (Array.isArray(value)) return value.filter((text): text is string => typeof text === 'string');
-  return typeof value === 'object' && value !== null ? Object.keys(value) : [];
 }
 
 function refused(reason: string): TokenRefused {

@@ -2,6 +2,7 @@ import { Problem } from '@proxylet/contract';
 import { z } from 'zod';
 import { discover } from './discovery.js';
 import { type Fetch, FetchFailed, fetchLimited } from './fetch-json.js';
+import { basicAuthorization } from './form-encoding.js';
 
 export interface ClientCredentialsOptions {
   /** Found by discovery at this issuer where `tokenEndpoint` is not given. */
@@ -74,7 +75,7 @@ async function request(options: ClientCredentialsOptions, now: () => number): Pr
     fetchLimited(fetch, await endpointOf(options, fetch), {
       method: 'POST',
       headers: {
-        authorization: `Basic ${Buffer.from(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`).toString('base64')}`,
+        authorization: basicAuthorization(clientId, clientSecret),
         'content-type': 'application/x-www-form-urlencoded',
       },
       body: new URLSearchParams({ grant_type: 'client_credentials', resource, scope }).toString(),
@@ -117,9 +118,4 @@ function unavailable(cause: Error): Problem {
     retryAfterSeconds: 5,
     cause,
   });
-}
-
-/** RFC 6749 §2.3.1: id and secret are form-encoded before they are joined. */
-function formEncoded(value: string): string {
-  return new URLSearchParams({ v: value }).toString().slice(2);
 }

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { type Fetch, FetchFailed, fetchJson } from './fetch-json.js';
-import { isSecureUrl } from './issuer-profile.js';
+import { isSecureUrl } from './secure-url.js';
 
 const address = z.string().refine(isSecureUrl);
 const metadataSchema = z.object({
   issuer: z.string(),
   jwks_uri: address.optional(),
   token_endpoint: address.optional(),
+  introspection_endpoint: address.optional(),
 });
 export type IssuerMetadata = z.output<typeof metadataSchema>;
 

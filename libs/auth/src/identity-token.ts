@@ -4,7 +4,7 @@ import { createLocalJWKSet, errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { discover } from './discovery.js';
 import { type Fetch, FetchFailed, fetchJson } from './fetch-json.js';
-import { asymmetricAlgorithms } from './issuer-profile.js';
+import { asymmetricAlgorithms } from './issuer-settings.js';
 import { usableKeys } from './key-document.js';
 import { readUnverified, TokenRefused } from './token-form.js';
 
@@ -56,7 +56,9 @@ interface IssuerKeys {
 /** Issuer an identity token names; nothing is verified yet. @throws Problem `invalid-token` */
 export function issuerOf(token: string): string {
   try {
-    return readUnverified(token).issuer;
+    const { issuer } = readUnverified(token);
+    if (issuer === undefined) throw new TokenRefused('there is no issuer');
+    return issuer;
   } catch (error) {
     throw refusal(error);
   }

@@ -11,9 +11,14 @@ export interface Principal {
   readonly clientId: string | undefined;
   readonly scopes: ReadonlySet<string>;
   readonly roles: readonly string[];
+  /** Tenants the caller may select by `Fiware-Service`, besides the default one. */
+  readonly tenants: readonly string[];
   /** `jti`, where the issuer sets one. */
   readonly tokenId: string | undefined;
+  readonly issuedAtMs: number;
   readonly expiresAtMs: number;
+  /** When the identity manager must be asked again; absent where the token proves itself until it ends. */
+  readonly recheckAtMs?: number | undefined;
   /** Set where the token was handed out by this service itself: it narrows all the rest. */
   readonly grant?: Grant | undefined;
 }

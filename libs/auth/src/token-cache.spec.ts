@@ -11,6 +11,8 @@ const principal = (subject: string, expiresAtMs = 10_000): Principal => ({
   scopes: new Set(),
   roles: [],
   tokenId: undefined,
+  tenants: [],
+  issuedAtMs: 0,
   expiresAtMs,
 });
 

@@ -3,20 +3,26 @@ import type { Principal } from './principal.js';
 export interface TokenCacheOptions {
   /** Tokens remembered; the least recently used go first. Default 10 000. */
   readonly max?: number;
+  /** Characters of all of them together; default 16 million, whatever lengths callers choose. */
+  readonly maxChars?: number;
   readonly now?: () => number;
 }
 
 /**
- * Principals of tokens that were verified before, until the token expires. The key is the whole token, so nothing
- * can collide; a hit costs one Map look-up. Only a `TokenVerifier`'s result may be put in.
+ * Principals of tokens that were verified before, until the token expires or its issuer must be asked again. The key
+ * is the whole `Authorization` header, so nothing can collide and no other spelling is found; a hit costs one Map
+ * look-up. Only a `TokenVerifier`'s result may be put in.
  */
 export class TokenCache {
   readonly #entries = new Map<string, Principal>();
   readonly #max: number;
+  readonly #maxChars: number;
   readonly #now: () => number;
+  #chars = 0;
 
-  constructor({ max = 10_000, now = Date.now }: TokenCacheOptions = {}) {
+  constructor({ max = 10_000, maxChars = 16_000_000, now = Date.now }: TokenCacheOptions = {}) {
     this.#max = max;
+    this.#maxChars = maxChars;
     this.#now = now;
   }
 
@@ -24,27 +30,39 @@ export class TokenCache {
     return this.#entries.size;
   }
 
-  get(token: string): Principal | undefined {
-    const principal = this.#entries.get(token);
+  get(authorization: string): Principal | undefined {
+    const principal = this.#entries.get(authorization);
     if (principal === undefined) return undefined;
-    this.#entries.delete(token);
-    if (principal.expiresAtMs <= this.#now()) return undefined;
-    this.#entries.set(token, principal);
+    this.#entries.delete(authorization);
+    if (endOf(principal) <= this.#now()) {
+      this.#chars -= authorization.length;
+      return undefined;
+    }
+    this.#entries.set(authorization, principal);
     return principal;
   }
 
-  set(token: string, principal: Principal): void {
-    this.#entries.delete(token);
-    this.#entries.set(token, principal);
-    if (this.#entries.size <= this.#max) return;
+  set(authorization: string, principal: Principal): void {
+    this.#delete(authorization);
+    this.#entries.set(authorization, principal);
+    this.#chars += authorization.length;
     for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      return;
+      if (this.#entries.size <= this.#max && this.#chars <= this.#maxChars) return;
+      this.#delete(oldest);
     }
   }
 
-  /** Forgets everything; called when an issuer withdraws a key. */
+  /** Forgets everything; called when an issuer withdraws a key, and when something is revoked. */
   clear(): void {
     this.#entries.clear();
+    this.#chars = 0;
   }
+
+  #delete(authorization: string): void {
+    if (this.#entries.delete(authorization)) this.#chars -= authorization.length;
+  }
+}
+
+function endOf({ expiresAtMs, recheckAtMs }: Principal): number {
+  return recheckAtMs === undefined ? expiresAtMs : Math.min(recheckAtMs, expiresAtMs);
 }

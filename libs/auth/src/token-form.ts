@@ -19,12 +19,15 @@ const headerSchema = z.looseObject({
   kid: z.string().min(1).max(256).optional(),
   typ: z.string().max(64).optional(),
 });
-const payloadSchema = z.looseObject({ iss: z.string() });
+const payloadSchema = z.looseObject({ iss: z.string().optional(), app_id: z.string().optional() });
 
 /** What a token says of itself before anything is verified: good for choosing the profile, for nothing else. */
 export interface UnverifiedToken {
-  readonly issuer: string;
+  readonly issuer: string | undefined;
+  /** Keyrock's stand-in for an issuer. */
+  readonly appId: string | undefined;
   readonly alg: string;
+  readonly kid: string | undefined;
   readonly typ: string | undefined;
 }
 
@@ -40,8 +43,9 @@ export function readUnverified(token: string): UnverifiedToken {
     throw new TokenRefused('the header asks for extensions (crit or b64)');
   }
   const body = payloadSchema.safeParse(parseJson(payload));
-  if (!body.success) throw new TokenRefused('there is no issuer');
-  return { issuer: body.data.iss, alg: head.data.alg, typ: head.data.typ };
+  if (!body.success) throw new TokenRefused('the payload is not of the form expected');
+  const { alg, kid, typ } = head.data;
+  return { issuer: body.data.iss, appId: body.data.app_id, alg, kid, typ };
 }
 
 /** @throws TokenRefused where the header is not one the issuer's profile allows */

@@ -1,13 +1,16 @@
 import { Problem } from '@proxylet/contract';
 import { type CryptoKey, errors, jwtVerify } from 'jose';
+import { isCompact } from './bearer.js';
 import { principalOf } from './claims.js';
 import type { Fetch } from './fetch-json.js';
-import { type IssuerProfile, issuerListSchema } from './issuer-profile.js';
+import { hasKeys, type IssuerProfile, takesOpaque } from './issuer-profile.js';
 import { KeyFile } from './key-file.js';
 import { KeySet } from './key-set.js';
+import { principalOfKeyrockJwt } from './keyrock.js';
 import { type AuthLog, silentLog } from './log.js';
+import { OpaqueTokens } from './opaque-tokens.js';
 import type { Principal } from './principal.js';
-import { assertProfile, readUnverified, TokenRefused } from './token-form.js';
+import { assertProfile, readUnverified, TokenRefused, type UnverifiedToken } from './token-form.js';
 
 export interface TokenVerifierOptions {
   readonly profiles: readonly IssuerProfile[];
@@ -25,8 +28,8 @@ export interface TokenVerifierOptions {
 
 export interface Verified {
   readonly principal: Principal;
-  /** The public key that verified the signature. */
-  readonly key: CryptoKey;
+  /** The public key that verified the signature; none where the issuer was asked, or shares a secret with us. */
+  readonly key: CryptoKey | undefined;
 }
 
 interface Trust {
@@ -38,46 +41,49 @@ interface Trust {
 /** Decides whether an access token is genuine, for this service, and now. Knows nothing of HTTP. */
 export class TokenVerifier {
   readonly #trusts: ReadonlyMap<string, Trust>;
+  /** Profiles of JWTs signed by Keyrock, by the applications they accept. */
+  readonly #keyrock: ReadonlyMap<string, IssuerProfile>;
+  readonly #opaque: OpaqueTokens | undefined;
+  readonly #profiles: readonly IssuerProfile[];
   readonly #now: () => number;
 
-  private constructor(trusts: readonly Trust[], now: () => number) {
+  private constructor(
+    trusts: readonly Trust[],
+    opaque: OpaqueTokens | undefined,
+    options: TokenVerifierOptions,
+  ) {
     this.#trusts = new Map(trusts.map((trust) => [trust.profile.issuer, trust]));
-    this.#now = now;
+    this.#keyrock = new Map(options.profiles.flatMap(keyrockApps));
+    this.#opaque = opaque;
+    this.#profiles = options.profiles;
+    this.#now = options.now ?? Date.now;
   }
 
   /**
-   * Checks the profiles, reads the keys kept from the last run and starts to fetch new ones in the background.
+   * Reads the keys kept from the last run and starts to fetch new ones in the background.
    *
-   * @throws Error with one sentence where the configuration trusts nothing or too much
+   * @param options `profiles` as `issuerListSchema` gives them
+   * @throws Error with one sentence where the configuration trusts nothing
    */
   static async create(options: TokenVerifierOptions): Promise<TokenVerifier> {
-    const profiles = checkedProfiles(options.profiles);
-    if (options.audience.trim() === '') throw new Error('The audience of this service must not be empty.');
-    const { now = Date.now, random = Math.random, log = silentLog } = options;
-    const trusts = profiles.map((profile) => ({
-      profile,
-      audiences: profile.audiences ?? [options.audience],
-      keys: new KeySet({
-        profile,
-        file: new KeyFile(options.cacheDir, profile.issuer),
-        fetch: options.fetch ?? globalThis.fetch,
-        now,
-        random,
-        log,
-        onTrustLost: options.onTrustLost ?? (() => undefined),
-      }),
-    }));
+    const { profiles, audience, log = silentLog } = options;
+    if (profiles.length === 0) throw new Error('The configuration must name at least one issuer.');
+    if (audience.trim() === '') throw new Error('The audience of this service must not be empty.');
+    const trusts = profiles.filter(hasKeys).map((profile) => trustIn(profile, options));
+    for (const { issuer } of profiles.filter(({ preset }) => preset === 'keyrock-jwt')) {
+      log.warn({ issuer }, 'whoever reads the jwtSecret of this service can make tokens of any user');
+    }
     await Promise.all(trusts.map(({ keys }) => keys.start()));
-    return new TokenVerifier(trusts, now);
+    return new TokenVerifier(trusts, opaqueTokens(options), options);
   }
 
-  /** Every algorithm some profile accepts; never empty. */
+  /** Every algorithm some issuer with keys signs with; empty where there is none such. */
   get algorithms(): readonly string[] {
     return [...new Set([...this.#trusts.values()].flatMap(({ profile }) => profile.algs))];
   }
 
   get issuers(): readonly string[] {
-    return [...this.#trusts.keys()];
+    return this.#profiles.map(({ issuer }) => issuer);
   }
 
   get audiences(): readonly string[] {
@@ -91,12 +97,19 @@ export class TokenVerifier {
 
   /** Ends the refreshing of keys; may be called twice. */
   async close(): Promise<void> {
+    this.#opaque?.close();
     await Promise.all([...this.#trusts.values()].map(({ keys }) => keys.close()));
+  }
+
+  /** Whether a token is to be checked with an issuer's published keys, as all are that are not known to be others. */
+  isForKeys(token: string): boolean {
+    if (!isCompact(token)) return this.#opaque === undefined;
+    return this.#keyrock.size === 0 || this.#keyrockProfileOf(token) === undefined;
   }
 
   /**
    * @throws Problem `invalid-token`, its cause names the failed check; its text never quotes the token
-   * @throws Problem `idm-unavailable` where the needed key cannot be had now
+   * @throws Problem `idm-unavailable` where the needed key, or the issuer's word, cannot be had now
    */
   async verify(token: string): Promise<Verified> {
     try {
@@ -107,8 +120,11 @@ export class TokenVerifier {
   }
 
   async #verify(token: string): Promise<Verified> {
+    if (!isCompact(token)) return { principal: await this.#verifyOpaque(token), key: undefined };
     const unverified = readUnverified(token);
-    const trust = this.#trusts.get(unverified.issuer);
+    const ofKeyrock = this.#keyrockProfile(unverified);
+    if (ofKeyrock !== undefined) return this.#verifyShared(token, unverified, ofKeyrock);
+    const trust = this.#trusts.get(unverified.issuer ?? '');
     if (trust === undefined) throw new TokenRefused('the issuer is not one of the configured');
     const { profile, audiences, keys } = trust;
     assertProfile(unverified, profile);
@@ -121,13 +137,61 @@ export class TokenVerifier {
     });
     return { principal: principalOf(payload, { profile, audiences, nowMs }), key };
   }
+
+  async #verifyOpaque(token: string): Promise<Principal> {
+    const opaque = this.#opaque;
+    if (opaque !== undefined) return opaque.verify(token);
+    throw new Problem('invalid-token', 'The access token is not a signed JWT in compact form.');
+  }
+
+  async #verifyShared(token: string, { typ }: UnverifiedToken, profile: IssuerProfile): Promise<Verified> {
+    if (typ !== undefined && typ.toLowerCase() !== 'jwt')
+      throw new TokenRefused('the type is not an access token');
+    const secret = new TextEncoder().encode(profile.keyrock?.jwtSecret ?? '');
+    if (secret.byteLength === 0) throw new TokenRefused('there is no secret to check it with');
+    const nowMs = this.#now();
+    const { payload } = await jwtVerify(token, secret, {
+      algorithms: ['HS256'],
+      clockTolerance: profile.clockSkewSeconds,
+      currentDate: new Date(nowMs),
+    });
+    return { principal: principalOfKeyrockJwt(payload, profile, nowMs), key: undefined };
+  }
+
+  #keyrockProfileOf(token: string): IssuerProfile | undefined {
+    try {
+      return this.#keyrockProfile(readUnverified(token));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** HMAC leads to Keyrock's secret only, and a token that names an issuer never does: families are not mixed. */
+  #keyrockProfile({ alg, issuer, appId }: UnverifiedToken): IssuerProfile | undefined {
+    return alg === 'HS256' && issuer === undefined ? this.#keyrock.get(appId ?? '') : undefined;
+  }
 }
 
-function checkedProfiles(profiles: readonly IssuerProfile[]): readonly IssuerProfile[] {
-  const parsed = issuerListSchema.safeParse(profiles);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Error(`The issuers are not usable: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`);
+function trustIn(profile: IssuerProfile, options: TokenVerifierOptions): Trust {
+  const { now = Date.now, random = Math.random, log = silentLog, fetch = globalThis.fetch } = options;
+  const file = new KeyFile(options.cacheDir, profile.issuer);
+  const onTrustLost = options.onTrustLost ?? (() => undefined);
+  const keys = new KeySet({ profile, file, fetch, now, random, log, onTrustLost });
+  return { profile, audiences: profile.audiences ?? [options.audience], keys };
+}
+
+function opaqueTokens(options: TokenVerifierOptions): OpaqueTokens | undefined {
+  const profile = options.profiles.find(takesOpaque);
+  if (profile === undefined) return undefined;
+  const { now = Date.now, random = Math.random, log = silentLog, fetch = globalThis.fetch } = options;
+  const audiences = profile.audiences ?? [options.audience];
+  return new OpaqueTokens({ profile, audiences, fetch, now, random, log });
+}
+
+function keyrockApps(profile: IssuerProfile): (readonly [string, IssuerProfile])[] {
+  const { preset, keyrock } = profile;
+  if (preset !== 'keyrock-jwt' || keyrock === undefined) return [];
+  return [keyrock.appId, ...keyrock.trustedApps].map((app) => [app, profile] as const);
 }
 
 function asProblem(error: unknown): unknown {

@@ -29,6 +29,11 @@ export const problemCodes = {
   quarantined: { status: 403, blame: 'caller', title: 'The version is held by the platform' },
   'insufficient-scope': { status: 403, blame: 'caller', title: 'The access token lacks a scope' },
   forbidden: { status: 403, blame: 'caller', title: 'Not allowed for this principal' },
+  'tenant-refused': {
+    status: 403,
+    blame: 'caller',
+    title: 'The access token is not of that tenant',
+  },
   'not-found': { status: 404, blame: 'caller', title: 'Nothing is found here' },
   'not-installed': { status: 404, blame: 'caller', title: 'You have no such installation on this engine' },
   'method-not-allowed': { status: 405, blame: 'caller', title: 'This route has no such method' },
@@ -140,6 +145,11 @@ export const problemCodes = {
     title: 'The bytes received or stored are not those of the published digest',
   },
   'catalog-refused': { status: 502, blame: 'operator', title: 'The catalog refused this engine' },
+  'handler-missing': {
+    status: 501,
+    blame: 'guest',
+    title: 'The proxylet has no handler for this',
+  },
   'memory-limit': { status: 503, blame: 'guest', title: 'The proxylet used more memory than it may' },
   'proxylet-quarantined': {
     status: 503,

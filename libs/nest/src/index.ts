@@ -14,6 +14,8 @@ export * from './config/settings.js';
 export { Endpoint, type EndpointSpec, type RawAnswer } from './endpoint/endpoint.js';
 export { Body, Params, Query } from './endpoint/input.interceptor.js';
 export * from './http/address.js';
+export { isAddressRange, isWithin, rangeMatcher } from './http/address-ranges.js';
+export { type CallerFacts, callerFacts } from './http/caller-facts.js';
 export * from './http/cors.js';
 export * from './http/etag.js';
 export { createGate, type Gate, setSafeHeaders } from './http/gate.js';

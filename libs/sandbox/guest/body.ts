@@ -1,8 +1,9 @@
-import { Blob, blobBytes } from './blob.js';
-import { decodeForm, encodeForm, FormData } from './form-data.js';
+import type { Blob } from './blob.js';
+import type { FormData } from './form-data.js';
 import { host } from './host.js';
 import { exactBuffer } from './ops.js';
-import { isStream, type ReadableStream, streamOfBytes, streams } from './streams.js';
+import { segments } from './segments.js';
+import { isDisturbed, isStream, type ReadableStream, streamOfBytes } from './streams.js';
 import { URLSearchParams } from './url-search-params.js';
 import { defineInterface } from './webidl.js';
 
@@ -41,7 +42,7 @@ export abstract class Body {
   }
 
   get bodyUsed(): boolean {
-    return this.#isUsed || (isStream(this.#source) && streams().isDisturbed(this.#source));
+    return this.#isUsed || (isStream(this.#source) && isDisturbed(this.#source));
   }
 
   async text(): Promise<string> {
@@ -65,11 +66,13 @@ export abstract class Body {
   }
 
   async blob(): Promise<Blob> {
-    return new Blob([await this.bytes()], { type: this.headers.get('content-type') ?? '' });
+    const bytes = await this.bytes();
+    const { Blob } = segments.blob.get();
+    return new Blob([bytes], { type: this.headers.get('content-type') ?? '' });
   }
 
   async formData(): Promise<FormData> {
-    return decodeForm(await this.bytes(), this.headers.get('content-type') ?? '');
+    return segments.formData.get().decodeForm(await this.bytes(), this.headers.get('content-type') ?? '');
   }
 
   abstract get headers(): { get(name: string): string | null };
@@ -104,14 +107,17 @@ export function readBodyInit(
   if (ArrayBuffer.isView(init)) {
     return [new Uint8Array(init.buffer, init.byteOffset, init.byteLength).slice(), null];
   }
-  if (init instanceof Blob) return [blobBytes(init), init.type === '' ? null : init.type];
-  if (init instanceof FormData) return encodeForm(init);
+  const blobs = segments.blob.peek();
+  if (blobs !== undefined && init instanceof blobs.Blob) {
+    return [blobs.blobBytes(init), init.type === '' ? null : init.type];
+  }
+  const forms = segments.formData.peek();
+  if (forms !== undefined && init instanceof forms.FormData) return forms.encodeForm(init);
   if (init instanceof URLSearchParams) {
     return [init.toString(), 'application/x-www-form-urlencoded;charset=UTF-8'];
   }
   if (isStream(init)) {
-    if (init.locked || streams().isDisturbed(init))
-      throw new TypeError('the stream is locked or was read before');
+    if (init.locked || isDisturbed(init)) throw new TypeError('the stream is locked or was read before');
     return [init, null];
   }
   return [String(init), 'text/plain;charset=UTF-8'];

@@ -1,44 +1,27 @@
 import { AbortController, AbortSignal } from './abort.js';
 import { atob, btoa } from './base64.js';
-import { Blob, File } from './blob.js';
 import { calls } from './calls.js';
 import { refuseCloning, structuredClone } from './clone.js';
-import { CompressionStream, DecompressionStream } from './compression.js';
 import { console } from './console.js';
-import { CryptoKey } from './crypto-key.js';
-import { Crypto, crypto } from './crypto.js';
 import { enterAs } from './current.js';
 import { DOMException } from './dom-exception.js';
 import { ErrorEvent, PromiseRejectionEvent } from './error-events.js';
 import { CustomEvent, Event, EventTarget, setErrorReporter } from './events.js';
 import { dependency, fetch } from './fetch.js';
-import { FormData } from './form-data.js';
 import { defineGlobalEvents, reportRejection, reportToListeners } from './global-events.js';
 import { attachHandler, startCall } from './handler.js';
 import { harden } from './harden.js';
 import { Headers } from './headers.js';
 import { guestCaps, type Host, host, setHost } from './host.js';
 import { kv } from './kv.js';
-import { MessageChannel, MessageEvent, MessagePort } from './messaging.js';
+import { defineLazyGlobals } from './lazy-globals.js';
 import { opEntries } from './ops.js';
-import {
-  Performance,
-  performance,
-  PerformanceEntry,
-  PerformanceMark,
-  PerformanceMeasure,
-} from './performance.js';
 import { Request } from './request.js';
 import { Response } from './response.js';
-import { streams } from './streams.js';
-import { SubtleCrypto } from './subtle.js';
 import { describeError } from './text.js';
-import { TextDecoder, TextEncoder } from './text-coding.js';
-import { TextDecoderStream, TextEncoderStream } from './text-streams.js';
 import { clearTimer, fireTimer, setInterval, setTimeout } from './timers.js';
 import { URL } from './url.js';
 import { URLSearchParams } from './url-search-params.js';
-import { loadUrlPattern } from './url-pattern.js';
 import { type Natives, tameWebAssembly } from './wasm/web-assembly.js';
 import { needArguments } from './webidl.js';
 
@@ -62,6 +45,7 @@ const entries: readonly ((id: number, a: never, b: never, c: never) => unknown)[
   (id) => opEntries.end(id),
   (id) => fireTimer(id),
   (id, text: string) => rejected(id, text),
+  (id, bytes: number) => opEntries.uploadCredit(id, bytes),
 ];
 
 function forCall(id: number, act: (call: NonNullable<ReturnType<typeof calls.get>>) => void): void {
@@ -125,40 +109,19 @@ function deepFreeze(value: unknown): unknown {
 }
 
 function defineGlobals(global: Record<string, unknown>): void {
-  const { isDisturbed: _, ...streamClasses } = streams();
   const values: Record<string, unknown> = {
     self: global,
-    ...streamClasses,
     AbortController,
     AbortSignal,
-    Blob,
-    CompressionStream,
-    Crypto,
-    CryptoKey,
     CustomEvent,
-    DecompressionStream,
     DOMException,
     ErrorEvent,
     Event,
     EventTarget,
-    File,
-    FormData,
     Headers,
-    MessageChannel,
-    MessageEvent,
-    MessagePort,
-    Performance,
-    PerformanceEntry,
-    PerformanceMark,
-    PerformanceMeasure,
     PromiseRejectionEvent,
     Request,
     Response,
-    SubtleCrypto,
-    TextDecoder,
-    TextDecoderStream,
-    TextEncoder,
-    TextEncoderStream,
     URL,
     URLSearchParams,
     atob,
@@ -166,36 +129,20 @@ function defineGlobals(global: Record<string, unknown>): void {
     clearInterval: clearTimer,
     clearTimeout: clearTimer,
     console,
-    crypto,
     fetch,
     queueMicrotask,
     setInterval,
     setTimeout,
     structuredClone,
     navigator: Object.freeze({ userAgent: 'Proxylet/1' }),
-    performance: performance(),
     reportError,
   };
   for (const [name, value] of Object.entries(values)) {
+    // The bundler gives functions names of its own.
+    if (typeof value === 'function')
+      Object.defineProperty(value, 'name', { value: name, configurable: true });
     Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: false });
   }
-}
-
-/** A global whose part of the prelude runs when somebody first reads it. */
-function defineLazily(global: Record<string, unknown>, name: string, load: () => unknown): void {
-  const become = (value: unknown): void => {
-    Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: false });
-  };
-  Object.defineProperty(global, name, {
-    get: () => {
-      const value = load();
-      become(value);
-      return value;
-    },
-    set: become,
-    configurable: true,
-    enumerable: false,
-  });
 }
 
 function reportError(error: unknown): void {
@@ -245,12 +192,19 @@ function boot(
   harden(global);
   defineGlobals(global);
   defineGlobalEvents(global);
-  defineLazily(global, 'URLPattern', loadUrlPattern);
+  defineLazyGlobals(global);
   const { wasmPages } = host();
   if (wasmPages !== undefined) {
-    defineLazily(global, 'WebAssembly', () => tameWebAssembly(natives, wasmPages));
+    // Now: what it takes of the platform must not be what a guest has put there.
+    const value = tameWebAssembly(natives, wasmPages);
+    Object.defineProperty(global, 'WebAssembly', {
+      value,
+      writable: true,
+      configurable: true,
+      enumerable: false,
+    });
   }
-  refuseCloning(URL, URLSearchParams, Headers, Request, Response, FormData, Event, EventTarget);
+  refuseCloning(URL, URLSearchParams, Headers, Request, Response, Event, EventTarget);
   return { enter, attach };
 }
 

@@ -20,6 +20,8 @@ export class Call implements Activity {
   onCredit: (() => void) | undefined;
   /** Where chunks of a streaming request body go. */
   requestBody: BodySink | undefined;
+  /** Answers an event, which is over when all of its work is. */
+  atLast: (() => void) | undefined;
   private loggedChars = 0;
 
   constructor(
@@ -56,7 +58,8 @@ export class Call implements Activity {
     if (this.openWork > 0) return false;
     if (this.isOver) return false;
     this.release();
-    if (tellsHost) host().settled(this.id);
+    if (this.atLast !== undefined) this.atLast();
+    else if (tellsHost) host().settled(this.id);
     return true;
   }
 

@@ -1,6 +1,7 @@
 import { DOMException } from './dom-exception.js';
 import { host } from './host.js';
-import { makeSubtle, type SubtleCrypto } from './subtle.js';
+import { makeSubtle, SubtleCrypto } from './subtle.js';
+import { CryptoKey } from './crypto-key.js';
 import { defineInterface } from './webidl.js';
 
 const quotaBytes = 65_536;
@@ -17,6 +18,8 @@ const integerViews = [
 ];
 
 let isMade = false;
+
+export { CryptoKey, SubtleCrypto };
 
 /** Web Cryptography §10: random values come from the host's generator. */
 export class Crypto {

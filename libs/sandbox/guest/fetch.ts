@@ -1,13 +1,14 @@
 import type { AbortSignal } from './abort.js';
-import { collect, type ReadableStream, takeBody } from './body.js';
+import { type BodySource, type ReadableStream, takeBody, toBytes } from './body.js';
 import { activeCall } from './current.js';
 import { calls } from './calls.js';
 import { headersFromLines, headersText } from './headers.js';
 import { host } from './host.js';
-import { attachSink, cancelOp, type OpResult, startOp } from './ops.js';
+import { attachSink, cancelOp, type OpResult, replaceSink, type StartedOp, startOp } from './ops.js';
 import { Request, type RequestInit } from './request.js';
 import { Response, ResponseParts } from './response.js';
-import { streams } from './streams.js';
+import { enterHere, isStream, markRemote, streams, takeRemote } from './streams.js';
+import { upload } from './upload.js';
 
 /** Bytes of a streamed body asked for ahead of the reader. */
 const windowBytes = 256 * 1024;
@@ -34,14 +35,26 @@ async function send(
   const request = new Request(input, init);
   const { signal } = request;
   signal.throwIfAborted();
-  const source = takeBody(request);
-  const bytes = source === null ? undefined : await collect(source);
   const head = `${prefix}${request.method}\n${request.redirect}\n${request.url}\n${headersText(request.headers)}`;
-  const op = startOp(kind, head, bytes);
+  const op = startWith(kind, head, takeBody(request));
   const stopListening = listen(signal, op.id);
   const result = await op.result;
   if (!result.isStreaming) stopListening();
   return toResponse(op.id, result);
+}
+
+/** What is at hand goes along; a body that lies at the engine stays there; a stream of the guest's own follows. */
+function startWith(kind: 'fetch' | 'call', head: string, source: BodySource): StartedOp {
+  if (source === null) return startOp(kind, head);
+  if (!isStream(source)) return startOp(kind, head, toBytes(source));
+  const remote = takeRemote(source);
+  if (remote === undefined) {
+    const op = startOp(kind, head, undefined, -1);
+    void upload(op.id, source);
+    return op;
+  }
+  remote.handedOver(() => undefined);
+  return startOp(kind, head, undefined, remote.from);
 }
 
 /** The request's own signal and that of the call it is made for. */
@@ -71,7 +84,7 @@ function toResponse(opId: number, result: OpResult): Response {
 function streamOfOp(opId: number): ReadableStream {
   let granted = 0;
   const { ReadableStream: Stream } = streams();
-  return new Stream<Uint8Array>(
+  const stream: ReadableStream = new Stream<Uint8Array>(
     {
       start(controller) {
         attachSink(opId, {
@@ -84,6 +97,7 @@ function streamOfOp(opId: number): ReadableStream {
         });
       },
       pull() {
+        enterHere(stream);
         const more = windowBytes - granted;
         if (more < windowBytes / 2) return;
         granted += more;
@@ -95,4 +109,9 @@ function streamOfOp(opId: number): ReadableStream {
     },
     { highWaterMark: 0 },
   ) as ReadableStream;
+  markRemote(stream, {
+    from: opId,
+    handedOver: (done) => replaceSink(opId, { push: () => undefined, end: done, fail: done }),
+  });
+  return stream;
 }

@@ -1,4 +1,5 @@
 import { Blob, blobBytes, File, join } from './blob.js';
+import { refuseCloning } from './clone.js';
 import { randomUuid } from './crypto.js';
 import { host } from './host.js';
 import { exactBuffer } from './ops.js';
@@ -72,6 +73,8 @@ defineInterface(FormData, 'FormData', {
   set: 2,
   forEach: 1,
 });
+
+refuseCloning(FormData);
 
 function scalar(value: unknown): string {
   return String(value).toWellFormed();

@@ -3,17 +3,20 @@ import { Call, calls } from './calls.js';
 import { logger } from './console.js';
 import { enterAs } from './current.js';
 import { headersFromLines, headersText } from './headers.js';
+import { scheduledEvent, TopicMessage } from './incoming-events.js';
 import { guestCaps, host } from './host.js';
 import { exactBuffer } from './ops.js';
 import { Request, RequestParts } from './request.js';
 import { Response } from './response.js';
-import { isStream } from './streams.js';
+import { isStream, takeRemote } from './streams.js';
 import { incomingBody } from './incoming-body.js';
 import { describeError } from './text.js';
 
-type FetchHandler = (request: Request, env: object, ctx: object) => unknown;
+type Handle = (input: unknown, env: object, ctx: object) => unknown;
 
-let handler: { readonly self: object; readonly fetch: FetchHandler } | undefined;
+const handlerNames = ['fetch', 'scheduled', 'message'] as const;
+
+let handler: (Partial<Record<(typeof handlerNames)[number], Handle>> & { readonly self: object }) | undefined;
 let env: object = {};
 let installation: object = {};
 
@@ -22,9 +25,13 @@ export function attachHandler(exported: unknown, guestEnv: object, guestInstalla
   if (typeof exported !== 'object' || exported === null) {
     return 'The main module has no default export that is an object with a fetch method.';
   }
-  const fetch: unknown = Reflect.get(exported, 'fetch');
-  if (typeof fetch !== 'function') return 'The default export of the main module has no fetch method.';
-  handler = { self: exported, fetch: fetch as FetchHandler };
+  const found = handlerNames
+    .map((name) => [name, Reflect.get(exported, name) as unknown] as const)
+    .filter((pair): pair is [(typeof handlerNames)[number], Handle] => typeof pair[1] === 'function');
+  if (found.length === 0) {
+    return 'The default export of the main module has no fetch method, and none named scheduled or message.';
+  }
+  handler = { self: exported, ...Object.fromEntries(found) };
   env = guestEnv;
   installation = guestInstallation;
   return '';
@@ -42,6 +49,10 @@ export function startCall(
   const call = new Call(id, userJson, traceId);
   calls.set(id, call);
   enterAs(call);
+  if (method.startsWith('@')) {
+    startEvent(call, method, lines[5] ?? '', new Uint8Array(body ?? new ArrayBuffer(0)));
+    return;
+  }
   const source: BodySource = isStreaming
     ? incomingBody(call)
     : body === undefined
@@ -50,11 +61,36 @@ export function startCall(
   const headers = (): ReturnType<typeof headersFromLines> => headersFromLines(lines, 4, 'none');
   const request = new Request(new RequestParts(method, url, headers, source, () => call.signal));
   try {
-    if (handler === undefined) throw new Error('the module has no handler');
+    if (handler?.fetch === undefined) {
+      fail(call, 'handler-missing', 'The proxylet answers no requests: it has no fetch handler.');
+      return;
+    }
     const result: unknown = Reflect.apply(handler.fetch, handler.self, [request, env, new Context(call)]);
     // An answer at hand goes out in this very entry, without a turn of the microtask queue.
     if (result instanceof Response) send(call, result);
     else void answer(call, result);
+  } catch (error) {
+    failWith(call, error);
+  }
+}
+
+/** Methods that no HTTP request can have name the events (`src/host/event-request.ts`). */
+function startEvent(call: Call, method: string, json: string, body: Uint8Array): void {
+  const name = method === '@message' ? 'message' : 'scheduled';
+  const handle = handler?.[name];
+  if (handler === undefined || handle === undefined) {
+    fail(call, 'handler-missing', `The proxylet has no ${name} handler.`);
+    return;
+  }
+  call.atLast = () => host().respond(call.id, '204', undefined, 2);
+  const event = name === 'message' ? new TopicMessage(json, body) : scheduledEvent(json);
+  void handleEvent(call, () => Reflect.apply(handle, handler?.self, [event, env, new Context(call)]));
+}
+
+async function handleEvent(call: Call, run: () => unknown): Promise<void> {
+  try {
+    await run();
+    call.finishWork(true);
   } catch (error) {
     failWith(call, error);
   }
@@ -86,6 +122,12 @@ function send(call: Call, response: unknown): void {
     const body = typeof source === 'string' || source === null ? (source ?? undefined) : exactBuffer(source);
     const isLast = call.finishWork(false);
     host().respond(call.id, head, body, isLast ? 2 : 0);
+    return;
+  }
+  const remote = takeRemote(source);
+  if (remote !== undefined) {
+    remote.handedOver(() => call.finishWork(true));
+    host().respondFrom(call.id, head, remote.from);
     return;
   }
   host().respond(call.id, head, undefined, 1);
@@ -182,6 +224,7 @@ function failWith(call: Call, error: unknown): void {
 }
 
 function fail(call: Call, code: string, detail: string): void {
+  call.atLast = undefined;
   host().fail(call.id, code, detail);
   call.finishWork(true);
 }

@@ -4,7 +4,16 @@
  */
 export interface Host {
   /** Starts an operation; it ends by `opResult` or `opError` with the same id. */
-  readonly op: (opId: number, kind: string, text: string, bytes: ArrayBuffer | undefined) => void;
+  readonly op: (
+    opId: number,
+    kind: string,
+    text: string,
+    bytes: ArrayBuffer | undefined,
+    bodyFrom: BodyFrom | undefined,
+  ) => void;
+  /** A part of the body that an operation sends; as far as it was granted. */
+  readonly opChunk: (opId: number, bytes: ArrayBuffer) => void;
+  readonly opChunkEnd: (opId: number) => void;
   readonly opCancel: (opId: number) => void;
   /** Grants bytes of an operation's stream. */
   readonly opCredit: (opId: number, bytes: number) => void;
@@ -15,6 +24,8 @@ export interface Host {
     body: string | ArrayBuffer | undefined,
     kind: 0 | 1 | 2,
   ) => void;
+  /** The whole answer but its body, which the engine has. */
+  readonly respondFrom: (callId: number, head: string, from: BodyFrom) => void;
   readonly chunk: (callId: number, bytes: ArrayBuffer) => void;
   readonly end: (callId: number) => void;
   /** The response body failed after its head was sent. */
@@ -46,6 +57,9 @@ export interface Host {
   /** When the prelude began, as `nowMs`: the origin of `performance.now()`. */
   readonly startedMs: number;
 }
+
+/** A body that does not come along: 0 the request of the call, -1 parts that follow, else that of an operation. */
+export type BodyFrom = number;
 
 /** Constants of the wall, in one place: what the guest may send at once before it is refused on this side. */
 export const guestCaps = {

@@ -1,7 +1,7 @@
 import type { ReadableStream } from './body.js';
 import type { Call } from './calls.js';
 import { host } from './host.js';
-import { streams } from './streams.js';
+import { enterHere, markRemote, streams } from './streams.js';
 
 /** Bytes of a request body asked for ahead of the reader. */
 const windowBytes = 256 * 1024;
@@ -10,7 +10,7 @@ const windowBytes = 256 * 1024;
 export function incomingBody(call: Call): ReadableStream {
   let granted = 0;
   const { ReadableStream: Stream } = streams();
-  return new Stream<Uint8Array>(
+  const stream: ReadableStream = new Stream<Uint8Array>(
     {
       start(controller) {
         call.requestBody = {
@@ -29,6 +29,7 @@ export function incomingBody(call: Call): ReadableStream {
         };
       },
       pull() {
+        enterHere(stream);
         const more = windowBytes - granted;
         if (more < windowBytes / 2) return;
         granted += more;
@@ -40,4 +41,11 @@ export function incomingBody(call: Call): ReadableStream {
     },
     { highWaterMark: 0 },
   ) as ReadableStream;
+  markRemote(stream, {
+    from: 0,
+    handedOver(done) {
+      call.requestBody = { push: () => undefined, end: done, abort: done };
+    },
+  });
+  return stream;
 }

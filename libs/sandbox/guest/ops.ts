@@ -1,6 +1,6 @@
 import { type Activity, enterAs, owningCall } from './current.js';
 import { DOMException } from './dom-exception.js';
-import { guestCaps, host } from './host.js';
+import { type BodyFrom, guestCaps, host } from './host.js';
 
 export interface OpResult {
   readonly text: string;
@@ -23,6 +23,13 @@ export interface OpSink {
   fail(error: unknown): void;
 }
 
+/** The sending side of an operation whose body is a stream. */
+export interface OpSource {
+  granted(bytes: number): void;
+  /** Nobody takes any more of it. */
+  stop(): void;
+}
+
 export interface StartedOp {
   readonly id: number;
   readonly result: Promise<OpResult>;
@@ -30,6 +37,7 @@ export interface StartedOp {
 
 const pending = new Map<number, PendingOp>();
 const sinks = new Map<number, { readonly call: Activity; readonly sink: OpSink }>();
+const sources = new Map<number, { readonly call: Activity; readonly source: OpSource }>();
 let lastId = 0;
 
 /** What the runner does without the engine, counted apart: many small ones at once are usual. */
@@ -61,7 +69,7 @@ function removePending(id: number): PendingOp | undefined {
 }
 
 /** Asks the engine for something; the promise settles in an entry of its own, under its own time limit. */
-export function startOp(kind: string, text: string, bytes?: Uint8Array): StartedOp {
+export function startOp(kind: string, text: string, bytes?: Uint8Array, bodyFrom?: BodyFrom): StartedOp {
   const localBytes = localKinds.has(kind) ? (bytes?.byteLength ?? 0) : undefined;
   if (localBytes === undefined) refuseAbove(pending.size - localOps, guestCaps.operations);
   else refuseLocal(localBytes);
@@ -76,7 +84,7 @@ export function startOp(kind: string, text: string, bytes?: Uint8Array): Started
     localOps += 1;
     localPending += localBytes;
   });
-  host().op(id, kind, text, bytes === undefined ? undefined : exactBuffer(bytes));
+  host().op(id, kind, text, bytes === undefined ? undefined : exactBuffer(bytes), bodyFrom);
   return { id, result };
 }
 
@@ -84,6 +92,7 @@ export function cancelOp(id: number, reason: unknown): void {
   const op = removePending(id);
   const open = sinks.get(id);
   sinks.delete(id);
+  endSource(id);
   if (op === undefined && open === undefined) return;
   host().opCancel(id);
   op?.reject(reason);
@@ -95,12 +104,29 @@ export function releaseOps(call: Activity): void {
   for (const id of call.ops ?? []) {
     removePending(id);
     sinks.delete(id);
+    endSource(id);
   }
   call.ops = undefined;
 }
 
 export function attachSink(id: number, sink: OpSink): void {
   sinks.set(id, { call: owningCall('a stream'), sink });
+}
+
+/** In place of the sink it had: its body goes elsewhere, and only its end is of interest. */
+export function replaceSink(id: number, sink: OpSink): void {
+  const open = sinks.get(id);
+  if (open !== undefined) sinks.set(id, { call: open.call, sink });
+}
+
+export function attachSource(id: number, source: OpSource): void {
+  sources.set(id, { call: owningCall('an upload'), source });
+}
+
+function endSource(id: number): void {
+  const open = sources.get(id);
+  sources.delete(id);
+  open?.source.stop();
 }
 
 /** Entries from outside. An id that is not pending belongs to a cancelled operation and is passed over. */
@@ -126,6 +152,13 @@ export const opEntries = {
     if (open === undefined) return;
     enterAs(open.call);
     open.sink.push(new Uint8Array(bytes));
+  },
+  uploadCredit(id: number, bytes: number): void {
+    const open = sources.get(id);
+    if (open === undefined) return;
+    enterAs(open.call);
+    if (bytes === 0) endSource(id);
+    else open.source.granted(bytes);
   },
   end(id: number): void {
     const open = sinks.get(id);

@@ -217,4 +217,4 @@ defineInterface(Performance, 'Performance', {
   constructor: 0,
 });
 
-export const performance = (): Performance => new Performance(construct);
+export const performance = new Performance(construct);

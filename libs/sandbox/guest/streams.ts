@@ -1,60 +1,56 @@
-import * as ponyfill from 'web-streams-polyfill';
-import type { ReadableStream, ReadableStreamDefaultReader, WritableStream } from 'web-streams-polyfill';
+import type * as ponyfill from 'web-streams-polyfill';
+import type { ReadableStream, WritableStream } from 'web-streams-polyfill';
+import type { BodyFrom } from './host.js';
+import { segments } from './segments.js';
 
 export type { ReadableStream, WritableStream };
 
-/**
- * Streams that something was read from. The standard keeps this flag inside the stream and the library does not
- * show it, so that readers are watched: locking alone does not disturb.
- */
-const disturbed = new WeakSet<object>();
-
-const { ReadableStream: Stream, ReadableStreamDefaultReader: Reader } = ponyfill;
-const { read } = Reader.prototype;
-const { getReader, cancel } = Stream.prototype;
-const streamOfReader = new WeakMap<object, object>();
-
-Stream.prototype.getReader = function (this: ReadableStream, ...args: []) {
-  const reader = Reflect.apply(getReader, this, args) as ReadableStreamDefaultReader;
-  streamOfReader.set(reader, this);
-  return reader;
-} as typeof getReader;
-
-Reader.prototype.read = function (this: ReadableStreamDefaultReader) {
-  const stream = streamOfReader.get(this);
-  if (stream !== undefined) disturbed.add(stream);
-  return Reflect.apply(read, this, []);
-};
-
-Stream.prototype.cancel = function (this: ReadableStream, reason?: unknown) {
-  disturbed.add(this);
-  return Reflect.apply(cancel, this, [reason]);
-};
-
-for (const [name, value] of Object.entries({
-  getReader: Stream.prototype.getReader,
-  cancel: Stream.prototype.cancel,
-  read: Reader.prototype.read,
-})) {
-  Object.defineProperty(value, 'name', { value: name, configurable: true });
-  Object.defineProperty(value, 'length', { value: 0, configurable: true });
-}
-for (const [name, value] of Object.entries(ponyfill)) {
-  Object.defineProperty(value, 'name', { value: name, configurable: true });
+/** The classes of the standard; their code runs when somebody first asks for one. */
+export function streams(): typeof ponyfill {
+  return segments.streams.get().classes;
 }
 
-const all = { ...ponyfill, isDisturbed: (stream: object): boolean => disturbed.has(stream) };
-
-export function streams(): typeof all {
-  return all;
-}
-
+/** Asks for nothing: where no stream was ever made, nothing is one. */
 export function isStream(value: unknown): value is ReadableStream {
-  return value instanceof Stream;
+  const made = segments.streams.peek();
+  return made !== undefined && value instanceof made.classes.ReadableStream;
+}
+
+/** Whether something was read from it: locking alone does not disturb. */
+export function isDisturbed(stream: ReadableStream): boolean {
+  return segments.streams.get().isDisturbed(stream);
+}
+
+/** What lies at the engine and enters the isolate only when somebody reads it. */
+export interface Remote {
+  readonly from: BodyFrom;
+  /** The stream was given to another reader, out there; told when that one is done with it. */
+  handedOver(done: () => void): void;
+}
+
+const remotes = new WeakMap<object, Remote>();
+
+export function markRemote(stream: ReadableStream, remote: Remote): void {
+  remotes.set(stream, remote);
+}
+
+/** Somebody reads it in here. */
+export function enterHere(stream: ReadableStream): void {
+  remotes.delete(stream);
+}
+
+/** Takes what the stream stands for where nobody has read of it; the stream is then locked for good. */
+export function takeRemote(stream: ReadableStream): Remote | undefined {
+  const remote = remotes.get(stream);
+  if (remote === undefined || stream.locked || isDisturbed(stream)) return undefined;
+  remotes.delete(stream);
+  segments.streams.get().seize(stream);
+  return remote;
 }
 
 /** A byte stream of what is at hand. */
 export function streamOfBytes(bytes: Uint8Array): ReadableStream {
+  const { ReadableStream: Stream } = streams();
   const source = {
     type: 'bytes' as const,
     start(controller: { enqueue(bytes: Uint8Array): void; close(): void }) {

@@ -1,2 +1,3 @@
 export * from './host/sandbox.js';
+export { PassedBody } from './host/passed-body.js';
 export * from './types.js';

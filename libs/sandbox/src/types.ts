@@ -60,13 +60,48 @@ export interface GuestRequest {
   /** Names and values in turn, as `rawHeaders` of `node:http`; already freed of what a guest must not see. */
   readonly headers: readonly string[];
   readonly body: Uint8Array | Readable | undefined;
+  /** Stated length of a body that streams, bytes. */
+  readonly bodyBytes?: number | undefined;
   readonly user: GuestUser;
   /** Aborts when the client goes away: the guest's `request.signal` fires and its work is stopped. */
   readonly signal: AbortSignal;
   /** W3C trace id of the call, 32 hex digits. */
   readonly traceId: string;
-  /** How many proxylets have called one another to get here; 0 for a caller from outside. */
+  /** How many proxylets have called one another, or sent messages, to get here; 0 for a caller from outside. */
   readonly depth?: number | undefined;
+  /** Their names, first caller first. */
+  readonly chain?: readonly string[] | undefined;
+}
+
+/** Something that a guest's `scheduled` or `message` handler is told of. It runs as the installation's owner. */
+export type GuestEvent = EventOrigin &
+  (
+    | {
+        readonly kind: 'scheduled';
+        /** The line of the manifest. */
+        readonly cron: string;
+        /** The time it was due at, ms since 1970: not the time it runs at. */
+        readonly scheduledMs: number;
+      }
+    | {
+        readonly kind: 'message';
+        readonly id: string;
+        readonly topic: string;
+        readonly publishedMs: number;
+        /** The proxylet that sent it; undefined for one from outside. */
+        readonly publisher: string | undefined;
+        readonly contentType: string;
+        readonly bytes: Uint8Array;
+      }
+  );
+
+interface EventOrigin {
+  readonly signal: AbortSignal;
+  /** W3C trace id, 32 hex digits. */
+  readonly traceId: string;
+  /** As `GuestRequest.depth`: so a circle of messages ends. */
+  readonly depth: number;
+  readonly chain: readonly string[];
 }
 
 export interface GuestResponse {
@@ -75,6 +110,8 @@ export interface GuestResponse {
   readonly headers: readonly string[];
   /** Whole when it was small and at hand, else a stream with back-pressure; a late failure destroys the stream. */
   readonly body: Uint8Array | Readable | undefined;
+  /** Length of a stream that was passed on as it came, bytes. */
+  readonly bodyBytes?: number | undefined;
 }
 
 /** `fetch` of a guest, as it reaches the engine; the engine alone has sockets and decides what is allowed. */
@@ -82,7 +119,10 @@ export interface OutboundRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: readonly string[];
-  readonly body: Uint8Array | undefined;
+  /** A stream belongs to whoever is asked: it is destroyed when nothing more of it is wanted. */
+  readonly body: Uint8Array | Readable | undefined;
+  /** Stated length of a body that streams, bytes. */
+  readonly bodyBytes?: number | undefined;
   readonly redirect: 'follow' | 'error' | 'manual';
 }
 
@@ -94,13 +134,19 @@ export interface OutboundResponse {
   readonly redirected: boolean;
   readonly headers: readonly string[];
   readonly body: Uint8Array | Readable | undefined;
+  /** Stated length of a body that streams, bytes. */
+  readonly bodyBytes?: number | undefined;
 }
 
-/** On whose behalf a guest asks: the caller of the open call, else the installation's owner. */
+/**
+ * On whose behalf a guest asks: the caller of the call it asks from, also in work of `waitUntil` after the answer; the
+ * installation's owner for an event.
+ */
 export interface OnBehalf {
   readonly user: GuestUser;
   readonly traceId: string;
   readonly depth: number;
+  readonly chain: readonly string[];
 }
 
 export type KvOperation =
@@ -213,6 +259,13 @@ export interface Sandbox extends AsyncDisposable {
    *   `proxylet-bad-response`, `response-too-large`, `body-too-large`, `request-cancelled`, `engine-busy`
    */
   invoke(guest: Guest, request: GuestRequest): Promise<GuestResponse>;
+  /**
+   * Tells the guest's `scheduled` or `message` handler of an event, once at most. It is over when the handler and its
+   * `waitUntil` promises are.
+   *
+   * @throws Problem as `invoke`, and `handler-missing`
+   */
+  deliver(guest: Guest, event: GuestEvent): Promise<void>;
   /** Starts the isolate and runs the module's top level without a call: tells whether a version can start. */
   warm(guest: Guest): Promise<void>;
   /** Drops the isolate of an installation, calls in flight included. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { join } from 'node:path';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { openLedger, sealLedger } from '../ledger/ledger.js';
@@ -13,6 +14,7 @@ import { Mirror1763700003200 } from './migrations/1763700003200-mirror.js';
 import { Search1763700004000 } from './migrations/1763700004000-search.js';
 import { NoSearchText1763700004100 } from './migrations/1763700004100-no-search-text.js';
 import { SearchByWord1763700004200 } from './migrations/1763700004200-search-by-word.js';
+import { AuditVia1763700005000 } from './migrations/1763700005000-audit-via.js';
 import { MirrorItemRow, MirrorNamespaceRow, MirrorStateRow } from './mirror.entity.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
@@ -66,6 +68,7 @@ const migrations = [
   Search1763700004000,
   NoSearchText1763700004100,
   SearchByWord1763700004200,
+  AuditVia1763700005000,
 ];
 
 const maxAttempts = 5;
@@ -135,7 +138,9 @@ export class Database {
     work: (manager: EntityManager) => Promise<T>,
   ): Promise<T> {
     if (this.kind !== 'postgres') {
-      const written = await this.groups.run((manager) => inLedger(manager, work, false));
+      // Whoever's turn it is runs the works of all: each keeps the context of its own request.
+      const own = AsyncLocalStorage.bind(work);
+      const written = await this.groups.run((manager) => inLedger(manager, own, false));
       return this.told(written as Written<T>);
     }
     return this.told(await onStorage(() => this.writeShared([...new Set([topics].flat())], work)));

@@ -31,6 +31,10 @@ export class AuditRow {
   @Column('text')
   detail!: string;
 
+  /** Canonical JSON of how the request came: its id, address, method, token; null for the catalog's own work. */
+  @Column('text', { nullable: true })
+  via!: string | null;
+
   @Column('text', { name: 'prev_hash' })
   prevHash!: string;
 

@@ -70,7 +70,7 @@ export class HotReads {
   /** Only a token the guard itself has verified and kept is known here. */
   private callerOf({ headers: { authorization } }: IncomingMessage): Principal | undefined {
     if (authorization?.startsWith('Bearer ') !== true) return undefined;
-    const principal = this.options.tokens.get(authorization.slice('Bearer '.length));
+    const principal = this.options.tokens.get(authorization);
     if (principal === undefined || principal.grant !== undefined) return undefined;
     return principal.scopes.has('catalog:read') ? principal : undefined;
   }

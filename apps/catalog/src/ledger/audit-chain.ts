@@ -10,6 +10,8 @@ export interface AuditFacts {
   readonly target: string;
   readonly namespace: string;
   readonly detail: Json;
+  /** How the request came; absent in rows of the catalog's own work and of older catalogs. */
+  readonly via?: Json | undefined;
 }
 
 /** Before the first row. */
@@ -17,8 +19,8 @@ export const genesisHash = '0'.repeat(64);
 
 /** Hex of SHA-256 over the hash of the row before and the canonical JSON of this one. */
 export function auditHash(prevHash: string, facts: AuditFacts): string {
-  const { seq, at, actor, action, target, namespace, detail } = facts;
-  const row = canonicalJson({ seq, at, actor, action, target, namespace, detail });
+  const { seq, at, actor, action, target, namespace, detail, via } = facts;
+  const row = canonicalJson({ seq, at, actor, action, target, namespace, detail, via });
   return createHash('sha256').update(prevHash).update(row).digest('hex');
 }
 

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database } from '../../dist/index.js';
+import { archiveOf } from '../testing/archives.js';
 import { type CatalogUnderTest, type Caller, startCatalog } from '../testing/catalog-under-test.js';
 import { hasPostgres, startPostgres, type TestPostgres } from '../testing/postgres.js';
 
+const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString();
 const auditor = { subject: 'ada', roles: ['auditor'], scope: 'audit:read' };
 
 /** What both databases must do. */
@@ -98,6 +100,73 @@ function auditSuite(kind: string, environment: () => Readonly<Record<string, str
     });
   });
 }
+
+/** A request with an identity of its own, through a proxy. */
+const through = (index: number, address = `192.0.2.${index}`) => ({
+  traceparent: `00-${String(index).padStart(32, '1')}-00f067aa0ba902b7-01`,
+  'x-forwarded-for': `198.51.100.9, ${address}`,
+});
+interface Seen {
+  readonly target: string;
+  readonly via?: Readonly<Record<string, string>>;
+}
+
+describe('how a request came', () => {
+  it('is in its entry, also of many at once, with the address a trusted proxy tells', async () => {
+    await using catalog = await startCatalog({ PROXYLET_CATALOG_TRUSTED_PROXIES: '["127.0.0.0/8","::1"]' });
+    const paula = await catalog.as('paula');
+    const numbers = Array.from({ length: 30 }, (_, index) => index + 10);
+    await Promise.all(
+      numbers.map((index) => paula.put(`/v1/namespaces/n${index}x`, undefined, through(index))),
+    );
+    const ada = await catalog.as(auditor);
+    const { items } = (await ada.get('/v1/audit')).body as { items: readonly Seen[] };
+    expect(items).toHaveLength(30);
+    for (const { target, via } of items) {
+      const index = Number(/\d+/.exec(target)?.[0]);
+      expect(via).toMatchObject({
+        requestId: String(index).padStart(32, '1'),
+        address: `192.0.2.${index}`,
+        method: 'access-token',
+      });
+    }
+    const owner = await catalog.as({ subject: 'paula', scope: 'audit:read' });
+    const own = (await owner.get('/v1/audit')).body as { items: readonly Seen[] };
+    expect(own.items[0]?.via).toMatchObject({ method: 'access-token' });
+    expect(own.items.filter(({ via }) => via?.['address'] !== undefined)).toEqual([]);
+    expect((await ada.get('/v1/audit/verify')).body).toMatchObject({ ok: true, checked: 30 });
+
+    const wish = { label: 'ci', actions: ['publish'], resources: ['n10x/*'], expiresAt: inAnHour() };
+    const made = (await paula.post('/v1/tokens', { ...wish, cidrs: ['192.0.2.77/32'] })).body;
+    const bearer = catalog.bearing(made.token as string);
+    const bytes = archiveOf({ name: 'n10x/a' });
+    const path = '/v1/proxylets/n10x/a/versions/1.0.0';
+    expect((await bearer.send(path, bytes, through(1))).body.code).toBe('token-address-refused');
+    expect((await bearer.send(path, bytes, through(77))).status).toBe(201);
+    const last = (await ada.get('/v1/audit')).body as { items: readonly Seen[] };
+    expect(last.items.at(-1)?.via).toMatchObject({
+      method: 'publish-token',
+      tokenId: made.id as string,
+      address: '192.0.2.77',
+    });
+  });
+
+  it('is not what a caller says of itself where no proxy is configured', async () => {
+    await using catalog = await startCatalog();
+    const paula = await catalog.as('paula');
+    await paula.put('/v1/namespaces/acme', undefined, through(7));
+    const { items } = (await (await catalog.as(auditor)).get('/v1/audit')).body as { items: readonly Seen[] };
+    expect(items[0]?.via?.['address']).toMatch(/^(?:127\.0\.0\.1|::1)$/);
+  });
+
+  it('counts as the connection’s where the proxy passes on what is no address', async () => {
+    await using catalog = await startCatalog({ PROXYLET_CATALOG_TRUSTED_PROXIES: '["127.0.0.1"]' });
+    const paula = await catalog.as('paula');
+    await paula.put('/v1/namespaces/acme', undefined, through(7, '"><script>'));
+    const { items } = (await (await catalog.as(auditor)).get('/v1/audit')).body as { items: readonly Seen[] };
+    expect(items[0]?.via?.['address']).toBe('127.0.0.1');
+  });
+});
 
 auditSuite('SQLite', () => ({}));
 

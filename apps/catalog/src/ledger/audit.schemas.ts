@@ -10,6 +10,18 @@ export const auditRowSchema = z.object({
   target: z.string().meta({ example: 'acme/thumb@1.3.0' }),
   namespace: z.string(),
   detail: z.unknown(),
+  /** How the request came; absent for work of the catalog's own. */
+  via: z
+    .object({
+      requestId: z.string().meta({ description: 'Trace id, as in answers and log lines' }),
+      address: z
+        .string()
+        .optional()
+        .meta({ description: 'Of the caller; shown to auditors and platform admins, and part of the hash' }),
+      method: z.enum(['access-token', 'publish-token', 'trust-policy', 'none']),
+      tokenId: z.string().optional(),
+    })
+    .optional(),
   prevHash: z.string(),
   /** Hex of SHA-256 over `prevHash` and the RFC 8785 form of the row without the two hashes. */
   hash: z.string(),

@@ -21,17 +21,20 @@ export class AuditService {
 
   async page(filter: AuditFilter, limit: number, principal: Principal): Promise<AuditPage> {
     const items = await this.rows(filter, limit, principal);
-    return { items: items.map(auditView), last: items.at(-1)?.seq ?? filter.since };
+    const isAuditor = can(principal, 'audit.read') === 'allow';
+    return { items: items.map((row) => auditView(row, isAuditor)), last: items.at(-1)?.seq ?? filter.since };
   }
 
   /** All of it as NDJSON, a line for each row. */
   async *lines({ since, namespace }: AuditFilter, principal: Principal): AsyncGenerator<string> {
+    const isAuditor = can(principal, 'audit.read') === 'allow';
     let rows: AuditRow[];
     let position = since;
     do {
       rows = await this.rows({ since: position, namespace }, batchRows, principal);
       position = rows.at(-1)?.seq ?? position;
-      if (rows.length > 0) yield `${rows.map((row) => JSON.stringify(auditView(row))).join('\n')}\n`;
+      if (rows.length > 0)
+        yield `${rows.map((row) => JSON.stringify(auditView(row, isAuditor))).join('\n')}\n`;
     } while (rows.length === batchRows);
   }
 
@@ -103,7 +106,8 @@ function faultOf(row: AuditRow, prevHash: string): string | undefined {
   try {
     const { seq, at, actor, action, target, namespace } = row;
     const detail = JSON.parse(row.detail) as Json;
-    const hash = auditHash(prevHash, { seq, at, actor, action, target, namespace, detail });
+    const via = viaOf(row);
+    const hash = auditHash(prevHash, { seq, at, actor, action, target, namespace, detail, via });
     return hash === row.hash ? undefined : 'The row is not the one that was written: its hash differs.';
   } catch {
     return 'The row is not the one that was written: its detail cannot be read.';
@@ -115,8 +119,19 @@ function faultOfNoted(row: AuditRow, noted: { seq: number; hash: string } | unde
   return 'The row is not the one that was noted: the audit was written anew.';
 }
 
-function auditView(row: AuditRow): AuditView {
+function viaOf({ via }: AuditRow): Json | undefined {
+  return via === null ? undefined : (JSON.parse(via) as Json);
+}
+
+/** Where somebody works from is for auditors; owners of a namespace see what was done there, by whom and how. */
+function auditView(row: AuditRow, isAuditor: boolean): AuditView {
   const { seq, at, actor, action, target, namespace, prevHash, hash } = row;
   const detail: unknown = JSON.parse(row.detail);
-  return { seq, at, actor, action, target, namespace, detail, prevHash, hash };
+  const via = viaOf(row) as AuditView['via'];
+  const shown = via === undefined ? {} : { via: isAuditor ? via : without(via) };
+  return { seq, at, actor, action, target, namespace, detail, ...shown, prevHash, hash };
+}
+
+function without({ address: _address, ...via }: NonNullable<AuditView['via']>): AuditView['via'] {
+  return via;
 }

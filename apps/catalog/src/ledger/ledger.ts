@@ -1,3 +1,4 @@
+import { type CallerFacts, callerFacts } from '@proxylet/nest';
 import type { EntityManager } from 'typeorm';
 import type { AuditRow, ChangeRow } from '../database/ledger.entity.js';
 import { type SqlValue, statement } from '../database/sql.js';
@@ -19,8 +20,12 @@ export interface AuditEntry {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
+interface NotedEntry extends AuditEntry {
+  readonly via: CallerFacts | undefined;
+}
+
 /** Entries noted by transactions that are still open. */
-const open = new WeakMap<EntityManager, AuditEntry[]>();
+const open = new WeakMap<EntityManager, NotedEntry[]>();
 
 /** Makes a transaction take entries. */
 export function openLedger(manager: EntityManager): void {
@@ -31,7 +36,7 @@ export function openLedger(manager: EntityManager): void {
 export function noteEntry(manager: EntityManager, entry: AuditEntry): void {
   const entries = open.get(manager);
   if (entries === undefined) throw new Error('An audit entry belongs inside Database.write.');
-  entries.push(entry);
+  entries.push({ ...entry, via: callerFacts() });
 }
 
 /**
@@ -62,8 +67,8 @@ export async function sealLedger(manager: EntityManager, isPostgres: boolean): P
 }
 
 const insertAudit = statement(
-  `INSERT INTO audit (seq, at, actor, action, target, namespace, detail, prev_hash, hash)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+  `INSERT INTO audit (seq, at, actor, action, target, namespace, detail, via, prev_hash, hash)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 );
 const insertChange = statement(
   `INSERT INTO change (seq, kind, key, namespace, proxylet, shown_as, digest, at, data)
@@ -71,8 +76,8 @@ const insertChange = statement(
 );
 
 function valuesOf(row: AuditRow): SqlValue[] {
-  const { seq, at, actor, action, target, namespace, detail, prevHash, hash } = row;
-  return [seq, at, actor, action, target, namespace, detail, prevHash, hash];
+  const { seq, at, actor, action, target, namespace, detail, via, prevHash, hash } = row;
+  return [seq, at, actor, action, target, namespace, detail, via, prevHash, hash];
 }
 
 interface Head {
@@ -90,21 +95,28 @@ async function headOf(manager: EntityManager): Promise<Head> {
   return { seq: Number(row.seq), hash: row.hash, changeSeq: Number(row.changeSeq ?? 0) };
 }
 
-function chain(entries: readonly Required<AuditEntry>[], head: Head): AuditRow[] {
+function chain(entries: readonly Required<NotedEntry>[], head: Head): AuditRow[] {
   let { seq, hash: prevHash } = head;
-  return entries.map(({ detail, ...entry }) => {
+  return entries.map(({ detail, via, ...entry }) => {
     seq += 1;
-    const facts = { ...entry, seq, detail: detail as Json };
+    const facts = { ...entry, seq, detail: detail as Json, via: via as Json | undefined };
     const hash = auditHash(prevHash, facts);
-    const row = { ...facts, detail: canonicalJson(facts.detail), prevHash, hash };
+    const row = {
+      ...facts,
+      detail: canonicalJson(facts.detail),
+      via: facts.via === undefined ? null : canonicalJson(facts.via),
+      prevHash,
+      hash,
+    };
     prevHash = hash;
     return row;
   });
 }
 
 /** Text that a database would not give back as it was would break the chain. */
-function wellFormed({ detail = {}, namespace, ...entry }: AuditEntry): Required<AuditEntry> {
+function wellFormed({ detail = {}, via, namespace, ...entry }: NotedEntry): Required<NotedEntry> {
   return {
+    via: via?.tokenId === undefined ? via : { ...via, tokenId: clean(via.tokenId) },
     at: entry.at,
     actor: clean(entry.actor),
     action: entry.action,

@@ -22,6 +22,6 @@ export const rightsSettings = {
     type: value.int({ min: 1, max: 1_000_000 }),
     default: '120',
     description:
-      'Exchanges of identity tokens a minute that are taken from one address (IPv6: one /64), and as many that succeed for one issuer in one namespace. Behind a proxy all callers have its address.',
+      'Exchanges of identity tokens a minute that are taken from one address (IPv6: one /64), and as many that succeed for one issuer in one namespace. Behind a proxy that is not trusted all callers have its address.',
   }),
 };

@@ -2,13 +2,12 @@ import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import type { Grant, Principal, Scope, TokenAction } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
-import { InjectLog, type Log, type OwnTokens } from '@proxylet/nest';
+import { InjectLog, isWithin, type Log, type OwnTokens } from '@proxylet/nest';
 import { type EntityManager, LessThan } from 'typeorm';
 import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { PublishTokenRow } from '../database/rights.entity.js';
 import { onStorage } from '../database/storage-fault.js';
-import { isWithin } from './address-ranges.js';
 import type { NewTokenView, TokenView } from './token.schemas.js';
 import { hashOfSecret, isSecret, newSecret, shownPart, tokenPrefix } from './token-secret.js';
 
@@ -148,7 +147,9 @@ export function principalOfToken(
     clientId: undefined,
     scopes: new Set([...grant.actions].map((action) => scopeOf[action])),
     roles: [],
+    tenants: [],
     tokenId,
+    issuedAtMs: 0,
     expiresAtMs,
     grant,
   };

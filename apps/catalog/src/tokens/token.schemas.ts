@@ -1,7 +1,7 @@
 import { tokenActions } from '@proxylet/auth';
 import { isName, isNamePart } from '@proxylet/contract';
+import { isAddressRange } from '@proxylet/nest';
 import { z } from 'zod';
-import { isAddressRange } from './address-ranges.js';
 
 const unique = (list: readonly string[]) => new Set(list).size === list.length;
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import {
-  extractBearer,
+  bearerText,
   insufficientScope,
   type Principal,
   type TokenCache,
@@ -102,7 +102,7 @@ export class DataPlane {
   private async verify(call: Call, authorization: string | undefined): Promise<void> {
     const { verifier, cache } = this.options;
     try {
-      const { principal } = await verifier.verify(extractBearer(authorization));
+      const { principal } = await verifier.verify(bearerText(authorization));
       cache.set(authorization ?? '', principal);
       this.admit(call, principal);
     } catch (error) {
@@ -163,6 +163,7 @@ export class DataPlane {
       url: origin + path.target,
       headers: guestHeaders(request.rawHeaders, host, path.prefix, request.headers.connection),
       body,
+      bodyBytes: lengthStated(request),
       user: userOf(principal),
       signal,
       traceId,
@@ -170,14 +171,18 @@ export class DataPlane {
   }
 
   /** Writes the answer; one that is no HTTP becomes a problem, which is answered then. */
-  private answer(call: Call, { status, headers, body }: GuestResponse): Problem | undefined {
+  private answer(call: Call, { status, headers, body, bodyBytes }: GuestResponse): Problem | undefined {
     const { request, response, path } = call;
     const isEmpty = request.method === 'HEAD' || status === 204 || status === 304 || body === undefined;
     const isStream = !isEmpty && !(body instanceof Uint8Array);
     const flat = answerHeaders({
       guest: headers,
       prefix: path.prefix,
-      bodyBytes: isStream || status === 204 || status === 304 ? undefined : lengthOf(request, body),
+      bodyBytes: isStream
+        ? bodyBytes
+        : status === 204 || status === 304
+          ? undefined
+          : lengthOf(request, body),
       keepsLength: request.method === 'HEAD',
     });
     for (const text of call.cors) flat.push(text);
@@ -227,6 +232,11 @@ function userOf(principal: Principal): GuestUser {
 }
 
 const noPath: RunPath = { name: '', prefix: '', target: '/' };
+
+function lengthStated({ headers }: IncomingMessage): number | undefined {
+  const length = headers['content-length'];
+  return length === undefined ? undefined : Number(length);
+}
 
 /** Of a body that is whole; nothing where a HEAD's own length stands. */
 function lengthOf({ method }: IncomingMessage, body: GuestResponse['body']): number | undefined {

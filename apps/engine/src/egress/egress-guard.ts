@@ -1,16 +1,12 @@
 import { GuestVisibleError, type OutboundRequest, type OutboundResponse } from '@proxylet/sandbox';
-import { Agent, fetch, type Response } from 'undici';
-import { cappedBody } from './capped-body.js';
+import { Agent } from 'undici';
+import { answerBody } from './answer-body.js';
+import { isBlockedPort } from './blocked-ports.js';
 import { checkedConnector, type Resolve, resolveBySystem } from './checked-connector.js';
 import type { EgressRules } from './egress-rules.js';
 import { matchesOrigin, parseOriginPattern } from './origin-rules.js';
-import {
-  allowedHeaders,
-  type HeaderPair,
-  responseHeaders,
-  withoutBodyHeaders,
-  withoutCredentials,
-} from './outbound-headers.js';
+import { type Hop, type HopAnswer, sendHop } from './hop.js';
+import { allowedHeaders, withDefaults, withoutBodyHeaders, withoutCredentials } from './outbound-headers.js';
 import { Slots } from './slots.js';
 
 export interface EgressLimits {
@@ -84,7 +80,8 @@ export class EgressGuard implements AsyncDisposable {
   private firstHop(subject: EgressSubject, request: OutboundRequest): Hop {
     const url = this.allowedUrl(subject, request.url);
     const method = request.method.toUpperCase();
-    return { url, method, headers: allowedHeaders(request.headers), body: request.body };
+    const { body, bodyBytes } = request;
+    return { url, method, headers: withDefaults(allowedHeaders(request.headers)), body, bodyBytes };
   }
 
   private async follow(
@@ -97,50 +94,34 @@ export class EgressGuard implements AsyncDisposable {
   ): Promise<OutboundResponse> {
     let hop = first;
     for (let redirects = 0; ; redirects += 1) {
-      const response = await fetch(hop.url, {
-        method: hop.method,
-        headers: hop.headers.map(([name, value]) => [name, value]),
-        body: hop.body ?? null,
-        redirect: 'manual',
-        dispatcher: lane.agent,
-        signal,
-      });
-      const location = redirectOf(response);
+      const answer = await sendHop(hop, lane.agent, signal);
+      const location = redirectOf(answer);
       if (location === undefined || request.redirect === 'manual') {
-        return this.answer(response, hop, redirects > 0, release);
+        return this.answer(answer, hop, redirects > 0, release);
       }
-      await response.body?.cancel();
+      answer.discard();
       if (request.redirect === 'error') throw refused('the answer is a redirect');
       if (redirects === maxRedirects) throw refused(`more than ${maxRedirects} redirects`);
-      hop = nextHop(hop, this.allowedUrl(subject, location, hop.url), response.status);
+      hop = nextHop(hop, this.allowedUrl(subject, location, hop.url), answer.status);
     }
   }
 
   private async answer(
-    response: Response,
+    answer: HopAnswer,
     hop: Hop,
     redirected: boolean,
     release: () => void,
   ): Promise<OutboundResponse> {
-    const headers = responseHeaders(response.headers);
-    return {
-      status: response.status,
-      statusText: response.statusText,
-      url: hop.url.href,
-      redirected,
-      headers,
-      body: await cappedBody(
-        { stream: response.body, statedBytes: statedBytes(response) },
-        this.options.limits.responseBytes,
-        release,
-      ),
-    };
+    const body = await answerBody(answer, hop.method, this.options.limits.responseBytes, release);
+    const { status, statusText } = answer;
+    return { status, statusText, url: hop.url.href, redirected, ...body };
   }
 
   private allowedUrl(subject: EgressSubject, text: string, base?: URL): URL {
     const url = URL.canParse(text, base?.href) ? new URL(text, base) : undefined;
     if (url === undefined) throw refused('the URL cannot be read');
     if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refused(`the scheme ${url.protocol}`);
+    if (isBlockedPort(url.port)) throw refused(`the port ${url.port} belongs to another protocol`);
     if (url.username + url.password !== '') throw refused('a URL may not carry a user name or password');
     const isGranted = subject.granted.some((text) => {
       const pattern = parseOriginPattern(text);
@@ -187,16 +168,9 @@ interface Lane {
   readonly slots: Slots;
 }
 
-interface Hop {
-  readonly url: URL;
-  readonly method: string;
-  readonly headers: readonly HeaderPair[];
-  readonly body: Uint8Array | undefined;
-}
-
-function redirectOf(response: Response): string | undefined {
-  const isRedirect = [301, 302, 303, 307, 308].includes(response.status);
-  return isRedirect ? (response.headers.get('location') ?? undefined) : undefined;
+function redirectOf({ status, headers }: HopAnswer): string | undefined {
+  if (![301, 302, 303, 307, 308].includes(status)) return undefined;
+  return headers.find(([name]) => name === 'location')?.[1];
 }
 
 /** Method and body change as the Fetch standard has it; credentials stay with the origin they were meant for. */
@@ -204,18 +178,17 @@ function nextHop(hop: Hop, url: URL, status: number): Hop {
   const becomesGet =
     (status === 303 && hop.method !== 'GET' && hop.method !== 'HEAD') ||
     ((status === 301 || status === 302) && hop.method === 'POST');
+  if (!becomesGet && hop.body !== undefined && !(hop.body instanceof Uint8Array)) {
+    throw refused('the answer is a redirect, and a body that was streamed cannot be sent again');
+  }
   const kept = becomesGet ? withoutBodyHeaders(hop.headers) : hop.headers;
   return {
     url,
     method: becomesGet ? 'GET' : hop.method,
     headers: url.origin === hop.url.origin ? kept : withoutCredentials(kept),
     body: becomesGet ? undefined : hop.body,
+    bodyBytes: undefined,
   };
-}
-
-function statedBytes(response: Response): number | undefined {
-  const length = response.headers.get('content-length');
-  return length === null || response.headers.has('content-encoding') ? undefined : Number(length);
 }
 
 function refused(reason: string): GuestVisibleError {

@@ -41,11 +41,14 @@ export function withoutBodyHeaders(pairs: readonly HeaderPair[]): HeaderPair[] {
   return pairs.filter(([name]) => !aboutBody.has(name.toLowerCase()));
 }
 
-/** Response headers as the guest may see them: a decoded body has neither its old coding nor its old length. */
-export function responseHeaders(headers: Iterable<[string, string]>): string[] {
-  const pairs = [...headers];
-  const isDecoded = pairs.some(([name]) => name === 'content-encoding');
-  return pairs.flatMap(([name, value]) =>
-    isDecoded && (name === 'content-encoding' || name === 'content-length') ? [] : [name, value],
-  );
+/** What a request has where the guest says nothing of it. */
+const defaults: readonly HeaderPair[] = [
+  ['accept', '*/*'],
+  ['accept-encoding', 'gzip, deflate, br'],
+  ['user-agent', 'Proxylet'],
+];
+
+export function withDefaults(pairs: readonly HeaderPair[]): HeaderPair[] {
+  const named = new Set(pairs.map(([name]) => name.toLowerCase()));
+  return [...pairs, ...defaults.filter(([name]) => !named.has(name))];
 }

@@ -1,5 +1,5 @@
 import { Problem } from '@proxylet/contract';
-import type { Guest, GuestRequest, GuestResponse, RunnerInfo, Sandbox } from '@proxylet/sandbox';
+import type { Guest, GuestEvent, GuestRequest, GuestResponse, RunnerInfo, Sandbox } from '@proxylet/sandbox';
 import type { Active } from '../installations/active.js';
 import type { Quarantine } from './quarantine.js';
 
@@ -20,6 +20,12 @@ export class GuardedSandbox implements Sandbox {
   invoke(guest: Guest, request: GuestRequest): Promise<GuestResponse> {
     const refusal = this.refusalOf(guest);
     return refusal === undefined ? this.sandbox.invoke(guest, request) : Promise.reject(refusal);
+  }
+
+  /** Rejects with `proxylet-quarantined`, or with what an event ends with. */
+  deliver(guest: Guest, event: GuestEvent): Promise<void> {
+    const refusal = this.refusalOf(guest);
+    return refusal === undefined ? this.sandbox.deliver(guest, event) : Promise.reject(refusal);
   }
 
   /** Rejects with `proxylet-quarantined`, or with what a start ends with. */

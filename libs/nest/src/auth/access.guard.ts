@@ -2,11 +2,11 @@ import { type CanActivate, type ExecutionContext, Injectable, type Type } from '
 import type { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import {
-  assertCompact,
   bearerText,
   insufficientScope,
   type Principal,
   type TokenCache,
+  type TokenVerifier,
 } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
 import type { FastifyRequest } from 'fastify';
@@ -14,16 +14,23 @@ import { ACCESS, type Access, type ScopeRequirement, setPrincipal } from './acce
 import type { ExtraAccess } from './extra-access.js';
 
 export interface AccessGuardOptions {
-  /** Name under which the strategy is registered with passport. */
-  readonly strategy: string;
+  /** Name under which the strategy is registered with passport; none where no issuer publishes keys. */
+  readonly strategy: string | undefined;
   readonly reflector: Reflector;
   readonly cache: TokenCache;
+  readonly verifier: Pick<TokenVerifier, 'isForKeys' | 'verify'>;
   readonly extra: ExtraAccess | undefined;
 }
 
 /** Guard of every route, closed by default: what says nothing about its access is answered to nobody. */
-export function createAccessGuard({ strategy, reflector, cache, extra }: AccessGuardOptions): CanActivate {
-  const PassportGuard: Type<CanActivate> = AuthGuard(strategy);
+export function createAccessGuard({
+  strategy,
+  reflector,
+  cache,
+  verifier,
+  extra,
+}: AccessGuardOptions): CanActivate {
+  const PassportGuard: Type<CanActivate> = AuthGuard(strategy ?? 'none');
 
   @Injectable()
   class AccessGuard extends PassportGuard {
@@ -52,17 +59,28 @@ export function createAccessGuard({ strategy, reflector, cache, extra }: AccessG
       throw new Problem('invalid-token', 'The access token is not valid here.', { cause });
     }
 
+    /** One way per token, chosen by its form: a token that one way refuses is never tried on another. */
+    private async verify(
+      context: ExecutionContext,
+      request: FastifyRequest,
+      token: string,
+    ): Promise<Principal> {
+      if (strategy === undefined || !verifier.isForKeys(token))
+        return (await verifier.verify(token)).principal;
+      await super.canActivate(context);
+      return (request as FastifyRequest & { user: Principal }).user;
+    }
+
     private async authenticate(context: ExecutionContext, request: FastifyRequest): Promise<Principal> {
       const token = bearerText(request.headers.authorization);
       const own = extra?.ownTokens;
       if (own !== undefined && token.startsWith(own.prefix)) return await own.verify(token, request.ip);
-      assertCompact(token);
-      const known = cache.get(token);
+      const { authorization = '' } = request.headers;
+      const known = cache.get(authorization);
       if (known !== undefined) return known;
-      await super.canActivate(context);
-      const { user } = request as FastifyRequest & { user: Principal };
-      cache.set(token, user);
-      return user;
+      const principal = await this.verify(context, request, token);
+      cache.set(authorization, principal);
+      return principal;
     }
   }
   return new AccessGuard();

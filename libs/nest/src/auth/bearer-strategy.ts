@@ -1,5 +1,5 @@
 import { KeyObject } from 'node:crypto';
-import { extractBearer, type Principal, type TokenVerifier } from '@proxylet/auth';
+import { bearerText, type Principal, type TokenVerifier } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
 import type { FastifyRequest } from 'fastify';
 import passportJwt from 'passport-jwt';
@@ -23,7 +23,7 @@ export function bearerStrategy(verifier: TokenVerifier): object {
   const verified = new WeakMap<FastifyRequest, Principal>();
   return new passportJwt.Strategy<FastifyRequest>(
     {
-      jwtFromRequest: (request) => extractBearer(request.headers.authorization),
+      jwtFromRequest: (request) => bearerText(request.headers.authorization),
       secretOrKeyProvider: (request, token, done) => {
         void provideKey(verifier, token, (principal) => verified.set(request, principal), done);
       },
@@ -51,6 +51,7 @@ async function provideKey(
   let keyObject: KeyObject;
   try {
     const { principal, key } = await verifier.verify(token);
+    if (key === undefined) throw new Problem('invalid-token', 'The access token is not one for this check.');
     keyObject = KeyObject.from(key);
     remember(principal);
   } catch (error) {

@@ -18,6 +18,8 @@ const principal: Principal = {
   scopes: new Set(['catalog:read']),
   roles: [],
   tokenId: 't1',
+  tenants: [],
+  issuedAtMs: 0,
   expiresAtMs: 0,
   grant: { actions: new Set(['read']), resources: ['acme/*'] },
 };

@@ -1,5 +1,6 @@
 import { issuerListSchema } from '@proxylet/auth';
 import { z } from 'zod';
+import { isAddressRange } from '../http/address-ranges.js';
 import { type ConfigOf, setting, value } from './settings.js';
 
 const origin = z
@@ -70,6 +71,17 @@ export function commonSettings({ app, port, audience }: CommonSettingsOptions) {
       default: '[]',
       description:
         'JSON list of further names in the `Host` header; IP addresses, localhost and the public address are always answered, `["*"]` answers all.',
+    }),
+    trustedProxies: setting({
+      env: `${prefix}_TRUSTED_PROXIES`,
+      type: value.json(
+        z
+          .array(z.string().refine(isAddressRange, 'must be an address or a range such as 10.0.0.0/8'))
+          .max(100),
+      ),
+      default: '[]',
+      description:
+        'JSON list of addresses and ranges of proxies in front of this service; from these alone `X-Forwarded-For` is believed.',
     }),
     stateDir: setting({
       env: 'PROXYLET_STATE_DIR',

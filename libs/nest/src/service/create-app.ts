@@ -14,6 +14,8 @@ import { bearerStrategy } from '../auth/bearer-strategy.js';
 import type { CommonConfig } from '../config/common-settings.js';
 import { InputInterceptor } from '../endpoint/input.interceptor.js';
 import { assertEveryRouteDecided, routesOf } from '../endpoint/routes.js';
+import { rangeMatcher } from '../http/address-ranges.js';
+import { CallerFactsInterceptor } from '../http/caller-facts.js';
 import { corsPolicy } from '../http/cors.js';
 import { createGate, type Gate } from '../http/gate.js';
 import { hostPolicy } from '../http/host.js';
@@ -84,7 +86,7 @@ export async function createApp(options: AppOptions): Promise<ServiceApp> {
 
 async function wire(options: AppOptions, parts: ServiceParts): Promise<ServiceApp> {
   const { info, log, metrics } = parts;
-  const { corsOrigins, allowedHosts } = options.http;
+  const { corsOrigins, allowedHosts, trustedProxies } = options.http;
   const gate = createGate(
     corsPolicy(corsOrigins),
     hostPolicy(allowedHosts, () => info.publicUrl),
@@ -93,7 +95,14 @@ async function wire(options: AppOptions, parts: ServiceParts): Promise<ServiceAp
   const bodyLimitBytes = options.bodyLimitBytes ?? defaultBodyLimitBytes;
   const stop = { isAsked: false };
   const isClosing = (): boolean => stop.isAsked;
-  const adapter = createAdapter({ gate, front: () => front, bodyLimitBytes, metrics, isClosing });
+  const adapter = createAdapter({
+    gate,
+    front: () => front,
+    bodyLimitBytes,
+    metrics,
+    isClosing,
+    isTrustedProxy: rangeMatcher(trustedProxies),
+  });
   const nest = await NestFactory.create<NestFastifyApplication>(
     ServiceModule.around(options.module, parts),
     adapter,
@@ -148,14 +157,21 @@ async function createParts({ name, version, http, stateDir, ...options }: AppOpt
 function useAccessControl(
   nest: NestFastifyApplication,
   { cache, verifier, log, info }: ServiceParts,
-): string {
+): string | undefined {
+  const strategy = useStrategy(verifier);
+  const reflector = new Reflector();
+  nest.useGlobalFilters(new ProblemFilter(log, info));
+  nest.useGlobalGuards(createAccessGuard({ strategy, reflector, cache, verifier, extra: extraAccess(nest) }));
+  nest.useGlobalInterceptors(new CallerFactsInterceptor(), new InputInterceptor(reflector));
+  return strategy;
+}
+
+/** None where every issuer is asked, or shares a secret with us: the strategy is for published keys. */
+function useStrategy(verifier: TokenVerifier): string | undefined {
+  if (verifier.algorithms.length === 0) return undefined;
   strategies += 1;
   const strategy = `proxylet-bearer-${strategies}`;
   passport.use(strategy, bearerStrategy(verifier));
-  const reflector = new Reflector();
-  nest.useGlobalFilters(new ProblemFilter(log, info));
-  nest.useGlobalGuards(createAccessGuard({ strategy, reflector, cache, extra: extraAccess(nest) }));
-  nest.useGlobalInterceptors(new InputInterceptor(reflector));
   return strategy;
 }
 
@@ -170,7 +186,7 @@ function serviceApp(
   nest: NestFastifyApplication,
   options: AppOptions,
   { info, verifier, log, metrics }: ServiceParts,
-  strategy: string,
+  strategy: string | undefined,
   stop: { isAsked: boolean },
 ): ServiceApp {
   let closing: Promise<void> | undefined;
@@ -185,7 +201,7 @@ function serviceApp(
     } finally {
       clearTimeout(force);
       await verifier.close();
-      passport.unuse(strategy);
+      if (strategy !== undefined) passport.unuse(strategy);
       metrics.registry.clear();
     }
   };

@@ -31,6 +31,8 @@ export interface FastifyOptions {
   readonly front: () => FrontHandler | undefined;
   readonly bodyLimitBytes: number;
   readonly metrics: Metrics;
+  /** Whether `X-Forwarded-For` of this address is believed. */
+  readonly isTrustedProxy: (address: string) => boolean;
   /** True from the moment the service was asked to stop. */
   readonly isClosing: () => boolean;
 }
@@ -41,11 +43,12 @@ const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 300_000;
 const keepAliveTimeoutMs = 65_000;
 
-/** Fastify with our own server in front: gate, data plane, then Nest. No proxy's headers are believed. */
+/** Fastify with our own server in front: gate, data plane, then Nest. Headers of configured proxies alone are believed. */
 export function createAdapter(options: FastifyOptions): FastifyAdapter {
   const adapter = new FastifyAdapter({
     logger: false,
-    trustProxy: false,
+    // Asked about the connection first: with no proxy configured nothing a caller says counts.
+    trustProxy: options.isTrustedProxy,
     bodyLimit: options.bodyLimitBytes,
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { isProblemCode, Problem, type ProblemCode } from '@proxylet/contract';
 import { BystanderLoss } from './bystander-loss.js';
+import { CreditedPump } from './credited-pump.js';
+import { PassedBody } from './passed-body.js';
 import { type FrameWriter, toRunner } from '../wire/frames.js';
 import { decodeResponseHead } from '../wire/messages.js';
 import type { Guest, GuestRequest, GuestResponse, OnBehalf } from '../types.js';
@@ -12,18 +14,27 @@ export interface CallLink {
   finished(call: HostCall): void;
 }
 
+/** A stream that the engine holds, on its way to another reader. */
+export interface TakenBody {
+  readonly body: Readable;
+  /** Stated length, bytes. */
+  readonly bodyBytes: number | undefined;
+}
+
 const windowBytes = 256 * 1024;
 
 /** One call as the engine sees it: settles once, then carries a streaming response to its end. */
 export class HostCall {
   private readonly timer: NodeJS.Timeout;
+  /** Whether the answer's body is one that never was in the guest. */
+  isPassedOn = false;
   private isSettled = false;
   private isOver = false;
   private response: Readable | undefined;
   private responseBytes = 0;
   private outstandingCredit = 0;
-  private requestCredit = 0;
-  private onRequestCredit: (() => void) | undefined;
+  private requestBody: PassedBody | undefined;
+  private requestPump: CreditedPump | undefined;
   private readonly onAbort = (): void => {
     this.cancel('the caller went away', new Problem('request-cancelled', 'The caller went away.'));
   };
@@ -49,46 +60,55 @@ export class HostCall {
 
   get onBehalf(): OnBehalf | undefined {
     if (this.request === undefined) return undefined;
-    const { user, traceId, depth = 0 } = this.request;
-    return { user, traceId, depth };
+    const { user, traceId, depth = 0, chain = [] } = this.request;
+    return { user, traceId, depth, chain };
   }
 
-  /** Sends a request body that did not come whole, as far as the guest grants. */
-  async pumpBody(body: Readable): Promise<void> {
+  /** A request body that did not come whole: sent as far as the guest grants, untouched until it does. */
+  streamBody(body: Readable): void {
     const { writer } = this.link;
-    let sentBytes = 0;
-    try {
-      // The body belongs to the caller, who may still answer on the same connection: never destroyed here.
-      for await (const chunk of body.iterator({ destroyOnReturn: false })) {
-        const bytes = chunk as Buffer;
-        sentBytes += bytes.length;
-        if (sentBytes > this.guest.limits.bodyBytes) {
-          this.cancel('body too large', bodyTooLarge(this.guest.limits.bodyBytes));
-          return;
-        }
-        while (this.requestCredit <= 0 && !this.isOver) {
-          await new Promise<void>((resume) => {
-            this.onRequestCredit = resume;
-          });
-        }
-        if (this.isOver) return;
-        this.requestCredit -= bytes.length;
+    const { bodyBytes } = this.guest.limits;
+    const passed = new PassedBody(body, {
+      maxBytes: bodyBytes,
+      tooLarge: () => bodyTooLarge(bodyBytes),
+      // The body belongs to the caller, who may still be answered on the same connection.
+      keepsSource: true,
+    });
+    this.requestBody = passed;
+    this.requestPump = new CreditedPump(passed, {
+      chunk: (bytes) => {
         writer.frame(toRunner.body, this.id, 0, '', bytes);
         this.link.flushSoon();
-      }
-      if (!this.isOver) writer.frame(toRunner.bodyEnd, this.id);
-    } catch {
-      if (!this.isOver) writer.frame(toRunner.bodyAbort, this.id, 0, 'the request body broke off');
-    } finally {
-      // What the guest left unread is let go of, or the connection's next request would wait behind it for ever.
-      body.resume();
-    }
-    this.link.flushSoon();
+      },
+      end: () => this.bodyOver(undefined),
+      failed: (error) => {
+        if (error instanceof Problem) this.cancel('body too large', error);
+        else this.bodyOver('the request body broke off');
+      },
+    });
   }
 
   grantRequest(bytes: number): void {
-    this.requestCredit += bytes;
-    this.onRequestCredit?.();
+    this.requestPump?.grant(bytes);
+  }
+
+  /** The request's body, for somebody else to read; undefined where there is none or the guest has begun to read it. */
+  takeRequestBody(): TakenBody | undefined {
+    const body = this.requestBody;
+    if (body === undefined || this.requestPump?.release() !== true) return undefined;
+    this.requestPump = undefined;
+    body.once('close', () => {
+      if (body.errored instanceof Problem) this.cancel('body too large', body.errored);
+      else this.bodyOver(body.readableEnded ? undefined : 'the request body broke off');
+    });
+    return { body, bodyBytes: this.request?.bodyBytes };
+  }
+
+  /** The guest keeps its call open as long as the body that it passed on flows. */
+  private bodyOver(fault: string | undefined): void {
+    if (fault === undefined) this.link.writer.frame(toRunner.bodyEnd, this.id);
+    else this.link.writer.frame(toRunner.bodyAbort, this.id, 0, fault);
+    this.link.flushSoon();
   }
 
   loaded(): void {
@@ -115,17 +135,53 @@ export class HostCall {
       highWaterMark: windowBytes / 4,
       read: () => this.grantResponse(),
       destroy: (error, done) => {
-        this.cancel('the reader stopped', new Problem('request-cancelled', 'The reader stopped.'));
+        this.readerStopped();
         done(error);
       },
     });
+    this.settleStreaming(head, this.response, undefined);
+  }
+
+  /** The answer's body is one that the engine holds; undefined where it is gone by now. */
+  respondFrom(text: string, taken: TakenBody | undefined): void {
+    const head = decodeResponseHead(text);
+    if (head === undefined || taken === undefined) {
+      taken?.body.destroy();
+      const reason =
+        head === undefined
+          ? 'The response has a status or headers that cannot be sent.'
+          : 'The body that it answered with was read or ended before.';
+      this.failWith('proxylet-bad-response', reason);
+      return;
+    }
+    const { bodyBytes: maxBytes } = this.guest.limits;
+    const body = new PassedBody(taken.body, {
+      maxBytes,
+      tooLarge: () => new Problem('response-too-large', responseTooLarge(maxBytes)),
+    });
+    this.response = body;
+    this.isPassedOn = true;
+    body.once('end', () => this.finish());
+    body.once('close', () => this.readerStopped());
+    this.settleStreaming(head, body, taken.bodyBytes);
+  }
+
+  private settleStreaming(
+    head: { status: number; headers: string[] },
+    body: Readable,
+    bodyBytes: number | undefined,
+  ): void {
     // Whoever reads hears of a failure by the reading; without a listener one that nobody reads would end the engine.
-    this.response.on('error', () => undefined);
-    this.settle({ ...head, body: this.response });
+    body.on('error', () => undefined);
+    this.settle({ ...head, body, bodyBytes });
+  }
+
+  private readerStopped(): void {
+    this.cancel('the reader stopped', new Problem('request-cancelled', 'The reader stopped.'));
   }
 
   chunk(bytes: Buffer): void {
-    if (this.response === undefined) return;
+    if (this.response === undefined || this.isPassedOn) return;
     this.outstandingCredit -= bytes.length;
     this.responseBytes += bytes.length;
     if (this.responseBytes > this.guest.limits.bodyBytes) {
@@ -139,6 +195,7 @@ export class HostCall {
   }
 
   end(): void {
+    if (this.isPassedOn) return;
     this.response?.push(null);
     this.finish();
   }
@@ -191,7 +248,9 @@ export class HostCall {
     this.isOver = true;
     clearTimeout(this.timer);
     this.request?.signal.removeEventListener('abort', this.onAbort);
-    this.onRequestCredit?.();
+    // What the guest left unread is let go of, or the connection's next request would wait behind it for ever.
+    if (this.requestPump !== undefined) this.requestBody?.destroy();
+    this.requestPump?.release();
     this.link.finished(this);
   }
 }

@@ -1,6 +1,8 @@
-import type { Readable } from 'node:stream';
 import { type FrameWriter, toRunner } from '../wire/frames.js';
 import { splitHead } from '../wire/messages.js';
+import type { TakenBody } from './call.js';
+import { CreditedPump } from './credited-pump.js';
+import { Upload } from './upload.js';
 import {
   type Guest,
   GuestVisibleError,
@@ -14,17 +16,25 @@ import {
 /** What a guest asks for: `kind` and the call it asks for, then the payload. */
 export interface AskedOp {
   readonly guest: Guest;
-  readonly onBehalf: OnBehalf;
+  /** Undefined where nobody's call is known to go on: then nothing is done in anybody's name. */
+  readonly onBehalf: OnBehalf | undefined;
   readonly kind: string;
   readonly payload: string;
   readonly bytes: Buffer;
+  /** Where its body comes from: '' with it, `stream` in frames that follow, `request`, or another operation's id. */
+  readonly bodyFrom: string;
+  /** That of the request. */
+  readonly body: TakenBody | undefined;
 }
 
 interface OpenOp {
   readonly guest: Guest;
   readonly cancel: AbortController;
-  credit: number;
-  onCredit: (() => void) | undefined;
+  /** Body that goes out. */
+  upload: Upload | undefined;
+  /** Body that came back, and who sends it on. */
+  body: TakenBody | undefined;
+  pump: CreditedPump | undefined;
 }
 
 const maxOpsPerGuest = 300;
@@ -51,7 +61,13 @@ export class HostOps {
       this.sendError(id, new GuestVisibleError('QuotaExceededError', 'too many operations at once'));
       return;
     }
-    const op: OpenOp = { guest, cancel: new AbortController(), credit: 0, onCredit: undefined };
+    const op: OpenOp = {
+      guest,
+      cancel: new AbortController(),
+      upload: undefined,
+      body: undefined,
+      pump: undefined,
+    };
     this.open.set(id, op);
     this.openByGuest.set(guest, mine + 1);
     this.run(id, op, asked).catch((error: unknown) => {
@@ -63,14 +79,34 @@ export class HostOps {
     const op = this.open.get(id);
     this.close(id);
     op?.cancel.abort();
-    op?.onCredit?.();
+    op?.body?.body.destroy();
   }
 
   grant(id: number, bytes: number): void {
+    this.open.get(id)?.pump?.grant(bytes);
+  }
+
+  /** A part of the body that the guest sends along. */
+  upload(id: number, bytes: Buffer): void {
+    this.open.get(id)?.upload?.chunk(bytes);
+  }
+
+  uploadEnded(id: number): void {
+    this.open.get(id)?.upload?.end();
+  }
+
+  /** The body that an operation came back with; undefined where there is none left to take. */
+  takeBody(id: number, guest: Guest): TakenBody | undefined {
     const op = this.open.get(id);
-    if (op === undefined) return;
-    op.credit += bytes;
-    op.onCredit?.();
+    if (op === undefined || op.guest !== guest || op.body === undefined) return undefined;
+    if (op.pump?.release() !== true) return undefined;
+    const { body } = op.body;
+    body.once('close', () => {
+      if (!this.close(id)) return;
+      if (body.readableEnded) this.sendEnd(id);
+      else this.sendError(id, body.errored);
+    });
+    return op.body;
   }
 
   dispose(): void {
@@ -82,6 +118,7 @@ export class HostOps {
     const op = this.open.get(id);
     if (op === undefined) return false;
     this.open.delete(id);
+    op.upload?.stop();
     const left = (this.openByGuest.get(op.guest) ?? 1) - 1;
     if (left > 0) this.openByGuest.set(op.guest, left);
     else this.openByGuest.delete(op.guest);
@@ -91,11 +128,15 @@ export class HostOps {
   private async run(id: number, op: OpenOp, asked: AskedOp): Promise<void> {
     const { guest, kind, payload, bytes } = asked;
     if (kind === 'fetch') {
-      await this.answer(id, op, this.services.fetch(guest, parseFetch(payload, bytes), op.cancel.signal));
+      await this.answer(
+        id,
+        op,
+        this.services.fetch(guest, this.outbound(id, op, asked, payload), op.cancel.signal),
+      );
       return;
     }
     if (kind === 'call') {
-      await this.answer(id, op, this.callDependency(op, asked));
+      await this.answer(id, op, this.callDependency(id, op, asked));
       return;
     }
     const operation = guest.bindings.kv ? parseKv(kind, payload, bytes) : undefined;
@@ -121,15 +162,30 @@ export class HostOps {
   }
 
   /** Payload: the binding, then what `fetch` sends. */
-  private async callDependency(
-    op: OpenOp,
-    { guest, onBehalf, payload, bytes }: AskedOp,
-  ): Promise<OutboundResponse> {
-    const [binding, rest] = splitHead(payload);
+  private async callDependency(id: number, op: OpenOp, asked: AskedOp): Promise<OutboundResponse> {
+    const { guest, onBehalf } = asked;
+    const [binding, rest] = splitHead(asked.payload);
     const { dependencies } = guest.bindings;
     const name = Object.hasOwn(dependencies, binding) ? dependencies[binding] : undefined;
     if (name === undefined) throw new GuestVisibleError('TypeError', 'no such dependency is declared');
-    return this.services.call(guest, name, parseFetch(rest, bytes), onBehalf, op.cancel.signal);
+    if (onBehalf === undefined) throw callIsOver();
+    return this.services.call(guest, name, this.outbound(id, op, asked, rest), onBehalf, op.cancel.signal);
+  }
+
+  private outbound(id: number, op: OpenOp, asked: AskedOp, payload: string): OutboundRequest {
+    const { guest, bytes, bodyFrom } = asked;
+    const head = parseFetchHead(payload);
+    if (bodyFrom === '') return { ...head, body: bytes.length === 0 ? undefined : bytes };
+    if (bodyFrom === 'stream') {
+      op.upload = new Upload(guest.limits.bodyBytes, (credit) => {
+        this.writer.frame(toRunner.opUploadCredit, id, credit);
+        this.flushSoon();
+      });
+      return { ...head, body: op.upload.body };
+    }
+    const taken = bodyFrom === 'request' ? asked.body : this.takeBody(Number(bodyFrom), guest);
+    if (taken === undefined) throw new GuestVisibleError('TypeError', 'the body was read or ended before');
+    return { ...head, ...taken };
   }
 
   private async answer(id: number, op: OpenOp, pending: Promise<OutboundResponse>): Promise<void> {
@@ -138,7 +194,7 @@ export class HostOps {
       if (response.body !== undefined && !(response.body instanceof Uint8Array)) response.body.destroy();
       return;
     }
-    const { status, statusText, url, redirected, headers, body } = response;
+    const { status, statusText, url, redirected, headers, body, bodyBytes } = response;
     const lines = [
       String(status),
       oneLine(statusText),
@@ -152,25 +208,24 @@ export class HostOps {
       this.sendResult(id, head, body);
       return;
     }
+    op.body = { body, bodyBytes };
+    op.pump = new CreditedPump(body, {
+      chunk: (bytes) => {
+        this.writer.frame(toRunner.opBody, id, 0, '', bytes);
+        this.flushSoon();
+      },
+      end: () => {
+        if (this.close(id)) this.sendEnd(id);
+      },
+      failed: (error) => {
+        if (this.close(id)) this.sendError(id, error);
+      },
+    });
     this.writer.frame(toRunner.opResult, id, 1, head);
     this.flushSoon();
-    await this.stream(id, op, body);
   }
 
-  private async stream(id: number, op: OpenOp, body: Readable): Promise<void> {
-    for await (const chunk of body) {
-      while (op.credit <= 0 && this.open.has(id)) {
-        await new Promise<void>((resume) => {
-          op.onCredit = resume;
-        });
-      }
-      if (!this.open.has(id)) return;
-      const bytes = chunk as Buffer;
-      op.credit -= bytes.length;
-      this.writer.frame(toRunner.opBody, id, 0, '', bytes);
-      this.flushSoon();
-    }
-    if (!this.close(id)) return;
+  private sendEnd(id: number): void {
     this.writer.frame(toRunner.opEnd, id);
     this.flushSoon();
   }
@@ -191,14 +246,17 @@ export class HostOps {
   }
 }
 
-function parseFetch(payload: string, bytes: Buffer): OutboundRequest {
+function callIsOver(): GuestVisibleError {
+  return new GuestVisibleError('AbortError', 'the call that asks for this is over');
+}
+
+function parseFetchHead(payload: string): Omit<OutboundRequest, 'body'> {
   const [method = '', redirect = '', url = '', ...rest] = payload.split('\n');
   const headers = rest.length % 2 === 0 ? rest : [];
   return {
     method,
     url,
     headers,
-    body: bytes.length === 0 ? undefined : bytes,
     redirect: redirect === 'error' || redirect === 'manual' ? redirect : 'follow',
   };
 }

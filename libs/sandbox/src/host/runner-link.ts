@@ -5,7 +5,6 @@ import type {
   GuestRequest,
   GuestResponse,
   HostServices,
-  OnBehalf,
   RunnerEnd,
   RunnerInfo,
 } from '../types.js';
@@ -14,6 +13,7 @@ import { encodeCallHead, type LoadMessage, splitHead } from '../wire/messages.js
 import { BystanderLoss } from './bystander-loss.js';
 import type { Containment } from './containment.js';
 import { bodyTooLarge, type CallLink, HostCall } from './call.js';
+import { LateCalls } from './late-calls.js';
 import { Heartbeat } from './heartbeat.js';
 import { HostOps } from './ops.js';
 import type { RunnerFiles } from './runner-files.js';
@@ -47,6 +47,7 @@ export class RunnerLink implements CallLink {
   private lastCallId = 0;
   private lastKey = 0;
   private readonly calls = new Map<number, HostCall>();
+  private readonly late = new LateCalls();
   private readonly loadedById = new Map<string, LoadedGuest>();
   private readonly loadedByKey = new Map<number, LoadedGuest>();
   private readonly process: RunnerProcess;
@@ -139,6 +140,8 @@ export class RunnerLink implements CallLink {
 
   finished(call: HostCall): void {
     this.calls.delete(call.id);
+    // Its runner hears of the end only now, and may go on with work after it.
+    if (call.isPassedOn) this.late.add(call);
   }
 
   private send(call: HostCall, key: number, request: GuestRequest | undefined): void {
@@ -157,7 +160,7 @@ export class RunnerLink implements CallLink {
       return;
     }
     this.writer.frame(toRunner.callStreaming, call.id, key, head);
-    void call.pumpBody(body);
+    call.streamBody(body);
   }
 
   private async load(guest: Guest): Promise<number> {
@@ -195,15 +198,20 @@ export class RunnerLink implements CallLink {
   private handle({ type, id, arg, text, bytes }: Frame): void {
     switch (type) {
       case toEngine.response:
+        if (arg === 1) this.late.add(this.calls.get(id));
         this.calls.get(id)?.respond(text, bytes, false);
         break;
       case toEngine.responseStreaming:
         this.calls.get(id)?.respond(text, bytes, true);
         break;
+      case toEngine.responseFrom:
+        this.respondFrom(id, arg, text);
+        break;
       case toEngine.chunk:
         this.calls.get(id)?.chunk(bytes);
         break;
       case toEngine.end:
+        this.late.add(this.calls.get(id));
         this.calls.get(id)?.end();
         break;
       case toEngine.abort:
@@ -211,6 +219,9 @@ export class RunnerLink implements CallLink {
         break;
       case toEngine.failed:
         this.calls.get(id)?.failed(...splitHead(text));
+        break;
+      case toEngine.settled:
+        this.late.delete(id);
         break;
       case toEngine.requestCredit:
         this.calls.get(id)?.grantRequest(arg);
@@ -225,6 +236,12 @@ export class RunnerLink implements CallLink {
         break;
       case toEngine.opCredit:
         this.ops.grant(id, arg);
+        break;
+      case toEngine.opChunk:
+        this.ops.upload(id, bytes);
+        break;
+      case toEngine.opChunkEnd:
+        this.ops.uploadEnded(id);
         break;
       case toEngine.log:
         this.log(id, arg, text);
@@ -250,13 +267,20 @@ export class RunnerLink implements CallLink {
     }
   }
 
-  /** Text: `kind call` and, on the lines after it, the payload. */
+  /** An answer whose body the engine holds: that of an operation, 0 for the call's own request. */
+  private respondFrom(id: number, from: number, text: string): void {
+    const call = this.calls.get(id);
+    call?.respondFrom(text, from === 0 ? call.takeRequestBody() : this.ops.takeBody(from, call.guest));
+  }
+
+  /** Text: `kind call body` and, on the lines after it, the payload. */
   private startOp(id: number, guest: Guest, text: string, bytes: Buffer): void {
     const [head, payload] = splitHead(text);
-    const [kind = '', callId = ''] = head.split(' ');
-    const call = this.calls.get(Number(callId));
-    const onBehalf = call?.guest === guest ? call.onBehalf : undefined;
-    this.ops.start(id, { guest, kind, payload, bytes, onBehalf: onBehalf ?? asOwner(guest) });
+    const [kind = '', callId = '', bodyFrom = ''] = head.split(' ');
+    const named = this.calls.get(Number(callId)) ?? this.late.get(Number(callId));
+    const call = named?.guest === guest ? named : undefined;
+    const body = bodyFrom === 'request' ? call?.takeRequestBody() : undefined;
+    this.ops.start(id, { guest, kind, payload, bytes, onBehalf: call?.onBehalf, bodyFrom, body });
   }
 
   private log(callId: number, key: number, text: string): void {
@@ -296,11 +320,6 @@ export class RunnerLink implements CallLink {
     const blamed = culprit === undefined ? '' : ` while ${culprit.name}@${culprit.version} ran`;
     if (!this.isStopping) this.options.onEnd(this, end, `${end}${blamed}: ${detail}`, culprit);
   }
-}
-
-/** Work under `waitUntil` goes on when the call is over for the engine: it is then the owner's. */
-function asOwner(guest: Guest): OnBehalf {
-  return { user: guest.owner, traceId: '', depth: 0 };
 }
 
 const lostDetail = 'The process that ran the proxylet ended; the call may be tried again.';

@@ -17,21 +17,11 @@ describe('a sandbox', () => {
           url,
           redirected: false,
           headers: ['content-type', 'application/json'],
-          body: Buffer.from(
-            JSON.stringify([
-              name,
-              method,
-              url,
-              Buffer.from(body ?? []).toString(),
-              user.subject,
-              traceId,
-              depth,
-            ]),
-          ),
+          body: Buffer.from(JSON.stringify([name, method, url, textOf(body), user.subject, traceId, depth])),
         }),
       fetch: (_, { url, method, headers, body }) => {
         if (url.includes('refused')) throw new GuestVisibleError('TypeError', 'the host is not declared');
-        const text = `${method} ${url} ${headers.join(',')} ${Buffer.from(body ?? []).toString()}`;
+        const text = `${method} ${url} ${headers.join(',')} ${textOf(body)}`;
         return Promise.resolve({
           status: 201,
           statusText: 'Created',
@@ -375,3 +365,7 @@ describe('a sandbox', () => {
     await expect.poll(() => sut.logs.some(({ text }) => text.includes('stray'))).toBe(true);
   });
 });
+
+function textOf(body: Uint8Array | Readable | undefined): string {
+  return body instanceof Uint8Array ? Buffer.from(body).toString() : '';
+}

@@ -1,7 +1,16 @@
 import { Problem } from '@proxylet/contract';
-import type { Guest, GuestRequest, GuestResponse, RunnerInfo, Sandbox, SandboxOptions } from '../types.js';
+import type {
+  Guest,
+  GuestEvent,
+  GuestRequest,
+  GuestResponse,
+  RunnerInfo,
+  Sandbox,
+  SandboxOptions,
+} from '../types.js';
 import { BystanderLoss, isReplayable } from './bystander-loss.js';
 import { type Containment, detectContainment } from './containment.js';
+import { eventRequest } from './event-request.js';
 import { runnerFiles } from './runner-files.js';
 import { type LinkOptions, RunnerLink } from './runner-link.js';
 
@@ -64,6 +73,10 @@ class RunnerPool implements Sandbox {
       if (!(error instanceof BystanderLoss) || !isReplayable(request)) throw error;
       return this.linkOf(guest).call(guest, request);
     }
+  }
+
+  async deliver(guest: Guest, event: GuestEvent): Promise<void> {
+    await this.invoke(guest, eventRequest(guest, event));
   }
 
   async warm(guest: Guest): Promise<void> {

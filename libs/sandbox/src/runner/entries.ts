@@ -12,6 +12,7 @@ export const entry = {
   opEnd: 9,
   timer: 10,
   rejection: 11,
+  opUploadCredit: 12,
 } as const;
 
 export type EntryKind = (typeof entry)[keyof typeof entry];

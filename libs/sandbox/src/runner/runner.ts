@@ -89,6 +89,9 @@ export class Runner {
       case toRunner.opBody:
         this.completeOp(id, false, entry.opBody, copy(bytes));
         break;
+      case toRunner.opUploadCredit:
+        this.completeOp(id, false, entry.opUploadCredit, arg);
+        break;
       case toRunner.opEnd:
         this.completeOp(id, true, entry.opEnd);
         break;
@@ -194,8 +197,16 @@ export class Runner {
         if (cell.has(callId)) act(callId);
       };
     return {
-      op: (opId: number, kind: string, text: string, bytes?: ArrayBuffer) =>
-        this.startOp(cell, opId, kind, text, bytes),
+      op: (opId: number, kind: string, text: string, bytes?: ArrayBuffer, bodyFrom?: number) =>
+        this.startOp(cell, opId, kind, text, bytes, bodyFrom),
+      opChunk: (opId: number, bytes: ArrayBuffer) => {
+        const wireId = this.wireIdOfOp.get(cell)?.get(opId);
+        if (wireId !== undefined) this.out.frame(toEngine.opChunk, wireId, 0, '', new Uint8Array(bytes));
+      },
+      opChunkEnd: (opId: number) => {
+        const wireId = this.wireIdOfOp.get(cell)?.get(opId);
+        if (wireId !== undefined) this.out.frame(toEngine.opChunkEnd, wireId);
+      },
       opCancel: (opId: number) => {
         const wireId = this.wireIdOfOp.get(cell)?.get(opId);
         if (wireId !== undefined) this.cancelOp(wireId);
@@ -207,11 +218,17 @@ export class Runner {
       respond: (callId: number, head: string, body: string | ArrayBuffer | undefined, kind: number) => {
         if (!cell.answer(callId)) return;
         const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body && new Uint8Array(body);
-        this.out.frame(kind === 1 ? toEngine.responseStreaming : toEngine.response, callId, 0, head, bytes);
+        const type = kind === 1 ? toEngine.responseStreaming : toEngine.response;
+        this.out.frame(type, callId, kind === 0 ? 1 : 0, head, bytes);
         if (kind === 0) cell.limitLateWork(callId);
         if (kind !== 2) return;
         cell.settled(callId);
         this.cellOfCall.delete(callId);
+      },
+      respondFrom: (callId: number, head: string, from: number) => {
+        if (!cell.answer(callId)) return;
+        this.out.frame(toEngine.responseFrom, callId, this.wireOf(cell, from), head);
+        cell.limitLateWork(callId);
       },
       chunk: (callId: number, bytes: ArrayBuffer) => {
         if (cell.has(callId)) this.out.frame(toEngine.chunk, callId, 0, '', new Uint8Array(bytes));
@@ -227,6 +244,7 @@ export class Runner {
         if (cell.answer(callId)) this.out.frame(toEngine.failed, callId, 0, `${code}\n${detail}`);
       },
       settled: (callId: number) => {
+        if (cell.has(callId)) this.out.frame(toEngine.settled, callId);
         cell.settled(callId);
         this.cellOfCall.delete(callId);
       },
@@ -247,7 +265,19 @@ export class Runner {
     };
   }
 
-  private startOp(cell: Cell, opId: number, kind: string, text: string, bytes?: ArrayBuffer): void {
+  /** The engine's name for a body it holds: 0 the request of the call, else an operation's, which may be none. */
+  private wireOf(cell: Cell, from: number): number {
+    return from === 0 ? 0 : (this.wireIdOfOp.get(cell)?.get(from) ?? noOp);
+  }
+
+  private startOp(
+    cell: Cell,
+    opId: number,
+    kind: string,
+    text: string,
+    bytes: ArrayBuffer | undefined,
+    bodyFrom: number | undefined,
+  ): void {
     if (this.localOps.isLocal(kind)) {
       this.localOps.start(cell, opId, kind, text, bytes);
       return;
@@ -261,9 +291,14 @@ export class Runner {
     known.set(opId, wireId);
     this.wireIdOfOp.set(cell, known);
     const payload = bytes === undefined ? undefined : new Uint8Array(bytes);
-    this.out.frame(toEngine.op, wireId, cell.key, `${kind} ${cell.activeCallId}\n${text}`, payload);
+    const from =
+      bodyFrom === undefined ? '' : bodyFrom < 0 ? 'stream' : this.wireOf(cell, bodyFrom) || 'request';
+    this.out.frame(toEngine.op, wireId, cell.key, `${kind} ${cell.activeCallId} ${from}\n${text}`, payload);
   }
 }
+
+/** An operation's id that is never given. */
+const noOp = 0xffff_ffff;
 
 /** Isolates take whole ArrayBuffers: the bytes of a frame lie inside a larger one. */
 function copy(bytes: Buffer): ArrayBuffer {

@@ -33,6 +33,8 @@ export const toRunner = {
   opBody: 12,
   opEnd: 13,
   ping: 14,
+  /** `arg` more bytes of the body an operation sends may follow; 0: nobody takes more of it. */
+  opUploadCredit: 15,
 } as const;
 
 /** Frames a runner sends. */
@@ -43,7 +45,7 @@ export const toEngine = {
   loaded: 67,
   /** `arg` guest key, text = reason: the isolate is gone, a later call needs `load` again. */
   unloaded: 68,
-  /** Text = response head, bytes = whole body. */
+  /** Text = response head, bytes = whole body; `arg` 1 when work goes on under `waitUntil`. */
   response: 69,
   /** As `response`, the body follows in `chunk` frames. */
   responseStreaming: 70,
@@ -62,6 +64,13 @@ export const toEngine = {
   opCredit: 78,
   /** `arg` guest key, text = lines of `ms\tlevel\ttrace\tJSON text`. */
   log: 79,
+  /** Work that went on after the answer is done. */
+  settled: 80,
+  /** As `response`; the body is what the engine holds: `arg` names the operation, 0 the call's own request. */
+  responseFrom: 81,
+  /** A part of the body that an operation sends. */
+  opChunk: 82,
+  opChunkEnd: 83,
 } as const;
 
 export interface Frame {

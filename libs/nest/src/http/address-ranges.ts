@@ -13,16 +13,22 @@ export function isAddressRange(text: string): boolean {
 
 /** Whether an address lies in one of the ranges; no range at all means everywhere. */
 export function isWithin(ranges: readonly string[], address: string): boolean {
-  if (ranges.length === 0) return true;
+  return ranges.length === 0 || rangeMatcher(ranges)(address);
+}
+
+/** Tells whether an address lies in one of the ranges; no range matches none. For ranges that are asked about often. */
+export function rangeMatcher(ranges: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
   for (const text of ranges) {
     const range = rangeOf(text);
     if (range !== undefined) list.addSubnet(range.address, range.bits, range.family);
   }
-  // Of a socket for both families an IPv4 peer reads ::ffff:192.0.2.1.
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  const family = familyOf(plain);
-  return family !== undefined && list.check(plain, family);
+  return (address) => {
+    // Of a socket for both families an IPv4 peer reads ::ffff:192.0.2.1.
+    const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
+    const family = familyOf(plain);
+    return family !== undefined && list.check(plain, family);
+  };
 }
 
 function rangeOf(text: string): Range | undefined {

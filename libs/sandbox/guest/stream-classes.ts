@@ -1,0 +1,56 @@
+import * as ponyfill from 'web-streams-polyfill';
+import type { ReadableStream, ReadableStreamDefaultReader, WritableStream } from 'web-streams-polyfill';
+
+export type { ReadableStream, WritableStream };
+
+/**
+ * Streams that something was read from. The standard keeps this flag inside the stream and the library does not
+ * show it, so that readers are watched: locking alone does not disturb.
+ */
+const disturbed = new WeakSet<object>();
+
+const { ReadableStream: Stream, ReadableStreamDefaultReader: Reader } = ponyfill;
+const { read } = Reader.prototype;
+const { getReader, cancel } = Stream.prototype;
+const streamOfReader = new WeakMap<object, object>();
+
+Stream.prototype.getReader = function (this: ReadableStream, ...args: []) {
+  const reader = Reflect.apply(getReader, this, args) as ReadableStreamDefaultReader;
+  streamOfReader.set(reader, this);
+  return reader;
+} as typeof getReader;
+
+Reader.prototype.read = function (this: ReadableStreamDefaultReader) {
+  const stream = streamOfReader.get(this);
+  if (stream !== undefined) disturbed.add(stream);
+  return Reflect.apply(read, this, []);
+};
+
+Stream.prototype.cancel = function (this: ReadableStream, reason?: unknown) {
+  disturbed.add(this);
+  return Reflect.apply(cancel, this, [reason]);
+};
+
+for (const [name, value] of Object.entries({
+  getReader: Stream.prototype.getReader,
+  cancel: Stream.prototype.cancel,
+  read: Reader.prototype.read,
+})) {
+  Object.defineProperty(value, 'name', { value: name, configurable: true });
+  Object.defineProperty(value, 'length', { value: 0, configurable: true });
+}
+for (const [name, value] of Object.entries(ponyfill)) {
+  Object.defineProperty(value, 'name', { value: name, configurable: true });
+}
+
+export const classes = ponyfill;
+
+export function isDisturbed(stream: object): boolean {
+  return disturbed.has(stream);
+}
+
+/** Locks the stream for good, by what guest code cannot have changed; it counts as read. */
+export function seize(stream: ReadableStream): void {
+  Reflect.apply(getReader, stream, []);
+  disturbed.add(stream);
+}
