@@ -10,6 +10,7 @@ import type { Database } from '../database/database.js';
 import type { Digest } from '@proxylet/contract';
 import type { KeysUnderWay } from '../publish/keys-under-way.js';
 import { putToCommitMs } from '../publish/publisher.js';
+import { forgetEnded } from '../tokens/token-store.js';
 import { findExpired } from '../upload/upload-sql.js';
 import type { UploadService } from '../upload/upload.service.js';
 import * as sql from './cleanup-sql.js';
@@ -28,6 +29,8 @@ export interface CleanupReport {
   readonly uploadParts: number;
   /** Idempotency keys older than a day. */
   readonly answers: number;
+  /** Publish tokens that ended long ago. */
+  readonly tokens: number;
 }
 type Counts = { -readonly [Member in keyof CleanupReport]: CleanupReport[Member] };
 
@@ -71,6 +74,7 @@ export class Cleaner {
       uploads: 0,
       uploadParts: 0,
       answers: 0,
+      tokens: 0,
     };
     await this.dropUploads(options, counts);
     for await (const infos of this.batches('uploads/', Math.max(options.graceMs, partsGraceMs)))
@@ -168,6 +172,7 @@ export class Cleaner {
       sql.forgetAnswers(manager, [this.before(answersKeptMs)]),
     );
     counts.answers = answers.length;
+    counts.tokens = await this.database.write('cleanup', (manager) => forgetEnded(manager, now));
     for (;;) {
       const over = await sql.findOver(this.database.read, [now, batch]);
       for (const { digest, storage_key: key } of over) {

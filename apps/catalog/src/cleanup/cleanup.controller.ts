@@ -23,6 +23,7 @@ const reportSchema = z.object({
   uploads: z.int(),
   uploadParts: z.int(),
   answers: z.int(),
+  tokens: z.int(),
 });
 
 @Controller('v1/admin')

@@ -95,8 +95,16 @@ export class CleanupService implements OnApplicationBootstrap, OnModuleDestroy {
     return report;
   }
 
-  private observe({ orphans, unneeded, uploads, uploadParts, answers, ...report }: CleanupReport): void {
-    for (const [what, count] of Object.entries({ orphans, unneeded, uploads, uploadParts, answers }))
+  private observe({
+    orphans,
+    unneeded,
+    uploads,
+    uploadParts,
+    answers,
+    tokens,
+    ...report
+  }: CleanupReport): void {
+    for (const [what, count] of Object.entries({ orphans, unneeded, uploads, uploadParts, answers, tokens }))
       this.deleted.inc({ what }, count);
     this.freed.inc(report.orphanBytes + report.unneededBytes);
     this.lastRun.setToCurrentTime();

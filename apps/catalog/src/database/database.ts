@@ -15,6 +15,7 @@ import { Search1763700004000 } from './migrations/1763700004000-search.js';
 import { NoSearchText1763700004100 } from './migrations/1763700004100-no-search-text.js';
 import { SearchByWord1763700004200 } from './migrations/1763700004200-search-by-word.js';
 import { AuditVia1763700005000 } from './migrations/1763700005000-audit-via.js';
+import { UploadToken1763700005100 } from './migrations/1763700005100-upload-token.js';
 import { MirrorItemRow, MirrorNamespaceRow, MirrorStateRow } from './mirror.entity.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
@@ -69,6 +70,7 @@ const migrations = [
   NoSearchText1763700004100,
   SearchByWord1763700004200,
   AuditVia1763700005000,
+  UploadToken1763700005100,
 ];
 
 const maxAttempts = 5;

@@ -18,7 +18,7 @@ export class EventStream {
       'x-accel-buffering': 'no',
     });
     response.write(': open\n\n');
-    this.heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs);
+    this.heartbeat = setInterval(() => this.beat(), heartbeatMs);
     this.heartbeat.unref();
     response.on('error', () => undefined);
     response.once('close', () => this.end());
@@ -35,6 +35,12 @@ export class EventStream {
     if (this.response.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
     const signal = AbortSignal.any([this.closed, AbortSignal.timeout(stallMs)]);
     await once(this.response, 'drain', { signal }).catch(() => this.response.destroy());
+  }
+
+  /** A reader whose line went dead takes nothing, not even this: it is let go at the next beat. */
+  private beat(): void {
+    if (this.response.writableNeedDrain) this.response.destroy();
+    else this.response.write(':\n\n');
   }
 
   /** Safe to call twice. */

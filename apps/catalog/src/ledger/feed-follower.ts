@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, type OnModuleDestroy } from '@nestjs/common';
 import { Problem } from '@proxylet/contract';
+import { InjectLog, type Log } from '@proxylet/nest';
 import { Database } from '../database/database.js';
 import type { ReadRights } from '../rights/read-rights.js';
 import { EventStream } from './event-stream.js';
@@ -17,6 +18,8 @@ export interface FeedReader {
   /** Key of the principal. */
   readonly key: string;
   readonly rights: ReadRights;
+  /** Aborted when the reader is gone: nobody waits then. */
+  readonly gone: AbortSignal;
 }
 
 /** Readers that wait: long polls and streams. All of them are let go when the catalog stops. */
@@ -29,7 +32,13 @@ export class FeedFollower implements OnModuleDestroy {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(FeedService) private readonly feed: FeedService,
+    @InjectLog() private readonly log: Log,
   ) {}
+
+  /** Readers that wait at this moment. */
+  get readers(): number {
+    return [...this.waiting.values()].reduce((sum, count) => sum + count, 0);
+  }
 
   /**
    * A page; where it would be empty it waits for a change up to `waitMs`.
@@ -40,11 +49,11 @@ export class FeedFollower implements OnModuleDestroy {
     since: number,
     limit: number,
     waitMs: number,
-    { key, rights }: FeedReader,
+    { key, rights, gone }: FeedReader,
   ): Promise<ChangesPage> {
     if (waitMs === 0) return await this.feed.page(since, limit, rights);
     using _place = this.admit(key);
-    const late = AbortSignal.any([AbortSignal.timeout(waitMs), this.stopping.signal]);
+    const late = AbortSignal.any([AbortSignal.timeout(waitMs), this.stopping.signal, gone]);
     let position = since;
     for (;;) {
       const next = this.database.changes.next();
@@ -75,7 +84,9 @@ export class FeedFollower implements OnModuleDestroy {
         if (isDone) await firstOf(next, stream.closed);
       }
     } catch (error) {
-      await this.explain(stream, error);
+      await this.explain(stream, error).catch((failure: unknown) => {
+        this.log.warn({ err: failure }, 'a stream of changes ended without a word');
+      });
     } finally {
       stream.end();
     }
@@ -88,8 +99,7 @@ export class FeedFollower implements OnModuleDestroy {
    */
   admit(key: string): Disposable {
     const own = this.waiting.get(key) ?? 0;
-    const all = [...this.waiting.values()].reduce((sum, count) => sum + count, 0);
-    if (own >= maxPerReader || all >= maxReaders) {
+    if (own >= maxPerReader || this.readers >= maxReaders) {
       throw new Problem(
         'too-many-requests',
         'Too many readers wait for changes; read them without waiting.',
@@ -114,7 +124,11 @@ export class FeedFollower implements OnModuleDestroy {
   }
 
   private async explain(stream: EventStream, error: unknown): Promise<void> {
-    if (!(error instanceof Problem) || error.code !== 'changes-gone') return;
+    if (!(error instanceof Problem) || error.code !== 'changes-gone') {
+      // The reader sees the stream end and comes back; what went wrong is ours to know.
+      this.log.warn({ err: error }, 'a stream of changes broke off');
+      return;
+    }
     const { epoch, last, oldest } = await this.feed.bounds();
     await stream.send('gap', { detail: error.detail, epoch, last, oldest }, eventId(epoch, last));
   }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { Controller, Headers, Inject, Res } from '@nestjs/common';
 import type { Principal } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
@@ -39,7 +40,10 @@ export class FeedController {
     const from = wantsEvents && lastEventId !== undefined ? positionOf(lastEventId) : query;
     const since = await this.startOf(from);
     reply.header('cache-control', 'no-store');
-    if (!wantsEvents) return await this.follower.poll(since, query.limit, query.wait * 1000, { key, rights });
+    if (!wantsEvents) {
+      const reader = { key, rights, gone: goneSignal(reply.raw) };
+      return await this.follower.poll(since, query.limit, query.wait * 1000, reader);
+    }
     // What is gone is a plain 410 as long as the answer has not begun.
     await this.feed.page(since, 1, rights);
     using _place = this.follower.admit(key);
@@ -62,6 +66,13 @@ export class FeedController {
     if (since === 'now') return bounds.last;
     return since ?? bounds.oldest - 1;
   }
+}
+
+/** Aborted when the connection goes before it was answered, or after. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 /** @throws Problem `invalid-request` */

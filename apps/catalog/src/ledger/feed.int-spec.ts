@@ -2,6 +2,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Database } from '../../dist/index.js';
+import { FeedFollower } from '../../dist/ledger/feed-follower.js';
 import { startCatalogProcess } from '../testing/catalog-process.js';
 import { type Caller, callerOf, type CatalogUnderTest, startCatalog } from '../testing/catalog-under-test.js';
 import { hasPostgres, startPostgres, type TestPostgres } from '../testing/postgres.js';
@@ -132,6 +133,21 @@ function feedSuite(kind: string, environment: () => Readonly<Record<string, stri
       await vi.waitFor(() => expect(second.events).toHaveLength(last - 1), within);
       expect(second.events.map(({ data }) => data.seq)).toEqual(numbers(last + 2).slice(3));
       second.cut();
+    });
+
+    it('lets nobody wait whose connection is gone', async () => {
+      const follower = catalog.app.nest.get(FeedFollower);
+      const token = `Bearer ${await catalog.issuer.token({ subject: 'paula' })}`;
+      const { last: end } = (await paula.get('/v1/changes?since=now')).body;
+      const poll = get(`${catalog.url}/v1/changes?since=${end}&wait=30`, {
+        headers: { authorization: token },
+      });
+      poll.on('error', () => undefined);
+      const stream = await openStream(catalog.url, token);
+      await vi.waitFor(() => expect(follower.readers).toBe(2), within);
+      poll.destroy();
+      stream.cut();
+      await vi.waitFor(() => expect(follower.readers).toBe(0), within);
     });
 
     it('says so where it does not reach back, or is another history', async () => {

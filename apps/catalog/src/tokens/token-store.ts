@@ -3,7 +3,7 @@ import { Inject } from '@nestjs/common';
 import type { Grant, Principal, Scope, TokenAction } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
 import { InjectLog, isWithin, type Log, type OwnTokens } from '@proxylet/nest';
-import { type EntityManager, LessThan } from 'typeorm';
+import { type EntityManager, IsNull, LessThan, Not } from 'typeorm';
 import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { PublishTokenRow } from '../database/rights.entity.js';
@@ -23,6 +23,8 @@ const scopeOf: Readonly<Record<TokenAction, Scope>> = {
 const useGranularityMs = 60_000;
 /** Tokens are kept for so long after their end, so that what they are refused with stays true, ms. */
 const keptAfterEndMs = 30 * 86_400_000;
+/** Those of CI jobs are many, and nobody asks for one a while after its quarter of an hour, ms. */
+const exchangedKeptMs = 3_600_000;
 const ownerForm = /^(user|service)\|([^|]+)\|(.+)$/s;
 
 export interface NewToken {
@@ -70,9 +72,7 @@ export class TokenStore implements OwnTokens {
   ): Promise<NewTokenView> {
     const secret = newSecret();
     const now = this.clock.now();
-    await manager.delete(PublishTokenRow, {
-      expiresAt: LessThan(new Date(Date.parse(now) - keptAfterEndMs).toISOString()),
-    });
+    await forgetEnded(manager, now);
     const row: PublishTokenRow = {
       ...token,
       id: randomUUID(),
@@ -111,6 +111,16 @@ export class TokenStore implements OwnTokens {
         this.log.warn({ err: error, tokenId: id }, 'the last use of a token could not be noted');
       });
   }
+}
+
+/** Forgets tokens that ended long ago, of jobs an hour ago. */
+export async function forgetEnded(manager: EntityManager, now: string): Promise<number> {
+  const before = (agoMs: number) => LessThan(new Date(Date.parse(now) - agoMs).toISOString());
+  const gone = await manager.delete(PublishTokenRow, [
+    { expiresAt: before(keptAfterEndMs) },
+    { expiresAt: before(exchangedKeptMs), policy: Not(IsNull()) },
+  ]);
+  return gone.affected ?? 0;
 }
 
 export function viewOfToken(row: PublishTokenRow): TokenView {

@@ -13,11 +13,11 @@ export interface UploadRow {
 }
 export const findUpload = statement<UploadRow>(
   `SELECT id, name, principal, digest, size_bytes, offset_bytes, expires_at FROM upload
-   WHERE id = $1 AND principal = $2 AND expires_at > $3`,
+   WHERE id = $1 AND principal = $2 AND token_id = $3 AND expires_at > $4`,
 );
 export const insertUpload = statement(
-  `INSERT INTO upload (id, namespace, name, principal, digest, size_bytes, offset_bytes, created_at, expires_at)
-   VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)`,
+  `INSERT INTO upload (id, namespace, name, principal, token_id, digest, size_bytes, offset_bytes, created_at, expires_at)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)`,
 );
 /** Goes on only from where the caller saw it. */
 export const advanceUpload = statement<{ id: string }>(

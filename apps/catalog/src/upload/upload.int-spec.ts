@@ -37,6 +37,17 @@ async function part(id: string, offset: number, bytes: Buffer): Promise<Response
   });
 }
 
+async function publishToken(label: string): Promise<Caller> {
+  const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+  const made = await paula.post('/v1/tokens', {
+    label,
+    actions: ['publish'],
+    resources: ['acme/*'],
+    expiresAt,
+  });
+  return catalog.bearing(made.body.token as string);
+}
+
 describe('an upload in parts', () => {
   it('is published once it is complete, and leaves nothing but the version', async () => {
     const bytes = large('acme/parts');
@@ -120,6 +131,45 @@ describe('an upload in parts', () => {
     const wish = { name: 'acme/own', digest: digestOf(bytes), size: bytes.length };
     expect((await bob.post('/v1/uploads', wish)).status).toBe(403);
     await paula.delete(`/v1/uploads/${id}`);
+  });
+
+  it('is for the publish token it was opened with, and for nobody else of the same owner', async () => {
+    const [ci, other] = [await publishToken('ci'), await publishToken('other')];
+    const bytes = archiveOf({ name: 'acme/granted' });
+    const wish = { name: 'acme/granted', digest: digestOf(bytes), size: bytes.length };
+    const { body } = await ci.post('/v1/uploads', wish);
+    const path = `/v1/uploads/${body.id}`;
+    const headers = { 'upload-offset': '0' };
+    const route = '/v1/proxylets/acme/granted/versions/1.0.0';
+    for (const stranger of [other, paula]) {
+      expect((await stranger.get(path)).status).toBe(404);
+      expect((await stranger.sendPatch(path, bytes, headers)).status).toBe(404);
+      expect((await stranger.put(route, { upload: body.id })).status).toBe(404);
+      expect((await stranger.delete(path)).status).toBe(404);
+    }
+    expect((await ci.sendPatch(path, bytes, headers)).status).toBe(200);
+    expect((await ci.put(route, { upload: body.id })).status).toBe(201);
+  });
+
+  it('takes what it can of a part that another one overtook, whoever of eight comes first', async () => {
+    const bytes = large('acme/race');
+    const id = await open('acme/race', bytes);
+    const step = Math.ceil(bytes.length / 4);
+    for (let at = 0; at < bytes.length; at += step) {
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, () => part(id, at, bytes.subarray(at, at + step))),
+      );
+      const taken = answers.filter(({ status }) => status === 200);
+      expect([taken.length, answers.filter(({ status }) => status === 409).length]).toEqual([1, 7]);
+    }
+    const publishes = await Promise.all(
+      Array.from({ length: 4 }, () => paula.put('/v1/proxylets/acme/race/versions/1.0.0', { upload: id })),
+    );
+    const statuses = publishes.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 201)).toHaveLength(1);
+    expect(statuses.every((status) => [200, 201, 404].includes(status))).toBe(true);
+    expect((await paula.download(`/v1/blobs/${digestOf(bytes)}`)).body.equals(bytes)).toBe(true);
+    expect(await keysIn(catalog, 'uploads/')).toEqual([]);
   });
 
   it('is refused at opening where the archive would be too large, or the wish makes no sense', async () => {

@@ -59,7 +59,8 @@ export class UploadService {
     const expiresAt = this.expiry(at);
     await database.write(`uploads ${namespace}`, async (manager) => {
       await quotas.reserve(manager, namespace, size, at);
-      await sql.insertUpload(manager, [id, namespace, name, principal.key, digest, size, at, expiresAt]);
+      const owner = [principal.key, tokenOf(principal)];
+      await sql.insertUpload(manager, [id, namespace, name, ...owner, digest, size, at, expiresAt]);
     });
     return { id, name, digest, size, offset: 0, expiresAt };
   }
@@ -67,7 +68,7 @@ export class UploadService {
   /** @throws Problem `not-found`, also for another's */
   async get(id: string, principal: Principal): Promise<UploadView> {
     const { database, clock } = this.parts;
-    const [row] = await sql.findUpload(database.read, [id, principal.key, clock.now()]);
+    const [row] = await sql.findUpload(database.read, [id, principal.key, tokenOf(principal), clock.now()]);
     if (row === undefined) throw new Problem('not-found', 'There is no such upload; it may have expired.');
     const { name, digest, size_bytes: size, offset_bytes: offset, expires_at: expiresAt } = row;
     return { id, name, digest, size, offset, expiresAt };
@@ -126,14 +127,19 @@ export class UploadService {
         { extra: { offset: upload.offset, size: upload.size } },
       );
     }
-    return { digest: upload.digest, bytes: this.stored(id) };
+    return { digest: upload.digest, bytes: this.stored(id, principal) };
   }
 
-  private async *stored(id: string): AsyncGenerator<Buffer> {
-    for (const { storage_key } of await sql.findParts(this.parts.database.read, [id])) {
+  private async *stored(id: string, principal: Principal): AsyncGenerator<Buffer> {
+    const parts = await sql.findParts(this.parts.database.read, [id]);
+    if (parts.length === 0) await this.get(id, principal);
+    for (const { storage_key } of parts) {
       const stream = await this.parts.blobs.open(storage_key);
-      if (stream === undefined)
+      if (stream === undefined) {
+        // Published or cancelled by another request in this moment, unless it is there still.
+        await this.get(id, principal);
         throw new Problem('artifact-corrupt', 'The store of this catalog has lost a part of the upload.');
+      }
       yield* stream as AsyncIterable<Buffer>;
     }
   }
@@ -163,6 +169,11 @@ export class UploadService {
   private expiry(at: string): string {
     return new Date(Date.parse(at) + this.parts.keptMs).toISOString();
   }
+}
+
+/** An upload belongs to the publish token it was opened with: what another one may do is not lent to it. */
+function tokenOf({ grant, tokenId }: Principal): string {
+  return grant === undefined ? '' : (tokenId ?? '');
 }
 
 /** Deletes the rows of an upload; gives the keys of its parts, which are to be deleted after the commit. */
