@@ -8,7 +8,7 @@ import type {
   RunnerEnd,
   RunnerInfo,
 } from '../types.js';
-import { type Frame, FrameReader, FrameWriter, toEngine, toRunner } from '../wire/frames.js';
+import { type Frame, FrameReader, FrameWriter, toEngine, toRunner, writeParts } from '../wire/frames.js';
 import { encodeCallHead, type LoadMessage, splitHead } from '../wire/messages.js';
 import { BystanderLoss } from './bystander-loss.js';
 import type { Containment } from './containment.js';
@@ -68,7 +68,7 @@ export class RunnerLink implements CallLink {
       (end, culprit, detail) => this.ended(end, culprit, detail),
       options.wasmMaxPages,
     );
-    this.writer = new FrameWriter((data) => this.process.socket.write(data));
+    this.writer = new FrameWriter((parts) => writeParts(this.process.socket, parts));
     this.ops = new HostOps(options.services, this.writer, () => this.flushSoon());
     this.heartbeat = new Heartbeat(this.process, options.memoryMb, {
       ping: (id) => {

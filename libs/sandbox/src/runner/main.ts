@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { FrameReader, toEngine } from '../wire/frames.js';
+import { FrameReader, toEngine, writeParts } from '../wire/frames.js';
 import { Output } from './output.js';
 import { Prelude } from './prelude.js';
 import { Runner } from './runner.js';
@@ -16,9 +16,7 @@ const preludePath = process.argv[2];
 if (preludePath === undefined) throw new Error('the path of the prelude is missing');
 
 const socket = new Socket({ fd: enginePipe, readable: true, writable: true });
-const output = new Output((data) => {
-  socket.write(data);
-});
+const output = new Output((parts) => writeParts(socket, parts));
 
 const markBytes = Buffer.alloc(4);
 let marked = 0;

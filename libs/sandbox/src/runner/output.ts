@@ -6,7 +6,7 @@ export class Output {
   private isBatching = false;
   private isScheduled = false;
 
-  constructor(write: (data: Buffer) => void) {
+  constructor(write: (parts: readonly Uint8Array[]) => void) {
     this.writer = new FrameWriter(write);
   }
 

@@ -300,8 +300,9 @@ export class Runner {
 /** An operation's id that is never given. */
 const noOp = 0xffff_ffff;
 
-/** Isolates take whole ArrayBuffers: the bytes of a frame lie inside a larger one. */
+/** Isolates take whole ArrayBuffers: the bytes of a small frame lie inside a larger one. */
 function copy(bytes: Buffer): ArrayBuffer {
+  if (bytes.byteLength === bytes.buffer.byteLength) return bytes.buffer as ArrayBuffer;
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
 }
 

@@ -16,18 +16,21 @@ const frames = fc.array(
     id: fc.integer({ min: 0, max: 0xffff_ffff }),
     arg: fc.integer({ min: 0, max: 0xffff_ffff }),
     text: fc.string({ unit: 'grapheme', maxLength: 200 }),
-    bytes: fc.uint8Array({ maxLength: 3000 }),
+    bytes: fc.oneof(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.integer({ min: 4000, max: 30_000 }).map((length) => new Uint8Array(length).fill(length)),
+    ),
   }),
   { maxLength: 20 },
 );
 
 function plain({ type, id, arg, text, bytes }: Sent): unknown[] {
-  return [type, id, arg, text, ...bytes];
+  return [type, id, arg, text, Buffer.from(bytes).toString('latin1')];
 }
 
 function encode(sent: readonly Sent[]): Buffer {
-  const parts: Buffer[] = [];
-  const writer = new FrameWriter((data) => parts.push(data));
+  const parts: Uint8Array[] = [];
+  const writer = new FrameWriter((more) => parts.push(...more));
   for (const { type, id, arg, text, bytes } of sent) writer.frame(type, id, arg, text, bytes);
   writer.flush();
   return Buffer.concat(parts);

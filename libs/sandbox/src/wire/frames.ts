@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream';
+
 /**
  * Frames between the engine and a runner, both ways over one Unix socket pair. Every frame has one layout,
  * little-endian:
@@ -86,23 +88,33 @@ const headBytes = 17;
 /** Larger than any inline body, module or header block that may cross. */
 export const maxFrameBytes = 80 * 1024 * 1024;
 
-/** Collects frames and hands them to the socket in one write; `flush` is called once per turn of the loop. */
+/** From this size on, bytes go out as they are: another buffer and a copy of them cost more than a part of a write. */
+const ownPartBytes = 4096;
+
+/**
+ * Collects frames and hands them to the socket in one write; `flush` is called once per turn of the loop. Large bytes
+ * are not copied: whoever gives them must not change them any more.
+ */
 export class FrameWriter {
   private buffer: Buffer;
   private used = 0;
+  /** Where what was not handed on yet begins in `buffer`. */
+  private from = 0;
+  private parts: Uint8Array[] = [];
 
-  constructor(private readonly write: (data: Buffer) => void) {
+  constructor(private readonly write: (parts: readonly Uint8Array[]) => void) {
     this.buffer = Buffer.allocUnsafeSlow(initialBytes);
   }
 
   get isEmpty(): boolean {
-    return this.used === 0;
+    return this.used === this.from && this.parts.length === 0;
   }
 
   frame(type: number, id: number, arg = 0, text = '', bytes?: Uint8Array): void {
     const bodyLength = bytes?.length ?? 0;
+    const isOwnPart = bodyLength >= ownPartBytes;
     // UTF-8 takes at most three bytes for each UTF-16 unit.
-    this.reserve(headBytes + text.length * 3 + bodyLength);
+    this.reserve(headBytes + text.length * 3 + (isOwnPart ? 0 : bodyLength));
     const { buffer } = this;
     const start = this.used;
     const textLength = text.length === 0 ? 0 : buffer.write(text, start + headBytes, 'utf8');
@@ -111,34 +123,71 @@ export class FrameWriter {
     buffer.writeUInt32LE(id, start + 5);
     buffer.writeUInt32LE(arg, start + 9);
     buffer.writeUInt32LE(textLength, start + 13);
-    if (bytes !== undefined) buffer.set(bytes, start + headBytes + textLength);
-    this.used = start + headBytes + textLength + bodyLength;
+    this.used = start + headBytes + textLength;
+    if (bytes === undefined) return;
+    if (isOwnPart) {
+      this.cutPart();
+      this.parts.push(bytes);
+    } else {
+      buffer.set(bytes, this.used);
+      this.used += bodyLength;
+    }
   }
 
   flush(): void {
-    if (this.used === 0) return;
-    const full = this.buffer.subarray(0, this.used);
+    this.cutPart();
+    if (this.parts.length === 0) return;
+    const { parts } = this;
+    this.parts = [];
     // The socket keeps the memory until it is written, so the next frames need their own.
     this.buffer = Buffer.allocUnsafeSlow(initialBytes);
     this.used = 0;
-    this.write(full);
+    this.from = 0;
+    this.write(parts);
+  }
+
+  private cutPart(): void {
+    if (this.used === this.from) return;
+    this.parts.push(this.buffer.subarray(this.from, this.used));
+    this.from = this.used;
   }
 
   private reserve(bytes: number): void {
     if (this.used + bytes <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.used + bytes));
-    this.buffer.copy(larger, 0, 0, this.used);
+    const pending = this.used - this.from;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, pending + bytes));
+    this.buffer.copy(larger, 0, this.from, this.used);
     this.buffer = larger;
+    this.used = pending;
+    this.from = 0;
   }
 }
 
 const initialBytes = 16 * 1024;
+
+/** Hands the parts of a flush to a socket in one gathered write. */
+export function writeParts(socket: Writable, parts: readonly Uint8Array[]): void {
+  if (parts.length === 1) {
+    socket.write(parts[0]);
+    return;
+  }
+  socket.cork();
+  for (const part of parts) socket.write(part);
+  socket.uncork();
+}
+
+/** A frame whose bytes are still coming in. */
+interface Filling {
+  readonly frame: Frame;
+  filled: number;
+}
 
 /** Cuts a byte stream into frames. `onFrame` may keep `bytes`: they are not reused. */
 export class FrameReader {
   private pending: Buffer[] = [];
   private pendingBytes = 0;
   private wanted = 4;
+  private filling: Filling | undefined;
 
   constructor(
     private readonly onFrame: (frame: Frame) => void,
@@ -147,16 +196,31 @@ export class FrameReader {
 
   /** @throws RangeError when the peer breaks the format; the connection is then of no more use */
   push(chunk: Buffer): void {
-    let data = chunk;
+    let data = this.fill(chunk);
+    if (data.length === 0) return;
     if (this.pendingBytes > 0) {
-      this.pending.push(chunk);
-      this.pendingBytes += chunk.length;
+      this.pending.push(data);
+      this.pendingBytes += data.length;
       if (this.pendingBytes < this.wanted) return;
       data = Buffer.concat(this.pending, this.pendingBytes);
       this.pending = [];
       this.pendingBytes = 0;
     }
     this.keep(data, this.cut(data));
+  }
+
+  /** Gives a frame under way what it lacks. @returns the rest */
+  private fill(chunk: Buffer): Buffer {
+    const { filling } = this;
+    if (filling === undefined) return chunk;
+    const { bytes } = filling.frame;
+    const copied = chunk.copy(bytes, filling.filled);
+    filling.filled += copied;
+    if (filling.filled === bytes.length) {
+      this.filling = undefined;
+      this.onFrame(filling.frame);
+    }
+    return chunk.subarray(copied);
   }
 
   private cut(data: Buffer): number {
@@ -166,27 +230,27 @@ export class FrameReader {
       const length = data.readUInt32LE(at);
       if (length < headBytes - 4 || length > this.maxBytes) throw new RangeError('frame length out of range');
       if (data.length - at - 4 < length) {
+        if (this.startFilling(data, at, length)) return data.length;
         this.wanted = length + 4;
         break;
       }
-      this.deliver(data, at, length);
+      this.onFrame(frameAt(data, at, at + 4 + length));
       at += length + 4;
     }
     return at;
   }
 
-  private deliver(data: Buffer, at: number, length: number): void {
+  /** Large bytes get a buffer of their own at once, and are copied once. */
+  private startFilling(data: Buffer, at: number, length: number): boolean {
+    if (data.length - at < headBytes) return false;
     const textLength = data.readUInt32LE(at + 13);
-    const textStart = at + headBytes;
-    const end = at + 4 + length;
-    if (textStart + textLength > end) throw new RangeError('frame text exceeds its frame');
-    this.onFrame({
-      type: data.readUInt8(at + 4),
-      id: data.readUInt32LE(at + 5),
-      arg: data.readUInt32LE(at + 9),
-      text: textLength === 0 ? '' : data.toString('utf8', textStart, textStart + textLength),
-      bytes: data.subarray(textStart + textLength, end),
-    });
+    const bytesLength = length + 4 - headBytes - textLength;
+    const bytesStart = at + headBytes + textLength;
+    if (bytesLength < ownPartBytes || bytesStart > data.length) return false;
+    const bytes = Buffer.allocUnsafeSlow(bytesLength);
+    const filled = data.copy(bytes, 0, bytesStart);
+    this.filling = { frame: { ...frameAt(data, at, bytesStart), bytes }, filled };
+    return true;
   }
 
   private keep(data: Buffer, from: number): void {
@@ -195,4 +259,18 @@ export class FrameReader {
     this.pending.push(rest);
     this.pendingBytes = rest.length;
   }
+}
+
+/** @throws RangeError where the text is longer than the frame */
+function frameAt(data: Buffer, at: number, end: number): Frame {
+  const textLength = data.readUInt32LE(at + 13);
+  const textStart = at + headBytes;
+  if (textStart + textLength > end) throw new RangeError('frame text exceeds its frame');
+  return {
+    type: data.readUInt8(at + 4),
+    id: data.readUInt32LE(at + 5),
+    arg: data.readUInt32LE(at + 9),
+    text: textLength === 0 ? '' : data.toString('utf8', textStart, textStart + textLength),
+    bytes: data.subarray(textStart + textLength, end),
+  };
 }
