@@ -14,6 +14,7 @@ const sandbox = await startSandbox({
     call: () => Promise.reject(new Error('no dependencies here')),
     kv: () => Promise.reject(new Error('no storage here')),
     log: () => undefined,
+    breach: () => undefined,
   },
 });
 

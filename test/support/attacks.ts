@@ -30,4 +30,4 @@ export const cpuAttackLimits = { memoryMb: 32, cpuMs: 250, timeoutMs: 20_000 };
 export const memoryAttackLimits = { memoryMb: 32, cpuMs: 5000, timeoutMs: 20_000 };
 
 /** The same for what only waits. */
-export const idleAttackLimits = { memoryMb: 32, cpuMs: 5000, timeoutMs: 1500 };
+export const idleAttackLimits = { memoryMb: 32, cpuMs: 5000, timeoutMs: 4000 };

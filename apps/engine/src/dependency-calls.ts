@@ -24,13 +24,14 @@ export function tooDeep(chain: readonly string[]): GuestVisibleError {
   const again = chain.find((name, index) => chain.indexOf(name) < index);
   if (again === undefined) {
     const text = `call-depth: calls and messages between proxylets are nested ${maxDepth} deep`;
-    return new GuestVisibleError('QuotaExceededError', `${text}.`);
+    return new GuestVisibleError('QuotaExceededError', `${text}.`, 'depth');
   }
   const first = chain.indexOf(again);
   const circle = [...chain.slice(first, chain.indexOf(again, first + 1)), again].join(' → ');
   return new GuestVisibleError(
     'QuotaExceededError',
     `call-cycle: calls and messages go round in a circle: ${circle}, and are nested ${maxDepth} deep.`,
+    'depth',
   );
 }
 
@@ -81,7 +82,9 @@ export class DependencyCalls {
       const code = problem instanceof Problem ? problem.code : 'internal';
       target.stats.add(code, (performance.now() - startedMs) / 1000);
       const detail = problem instanceof Problem ? problem.detail : 'it failed';
-      throw new GuestVisibleError('NetworkError', `${target.record.name}: ${code}: ${detail}`);
+      // All the way up: whoever made the first call shall hear that it went too deep.
+      const limit = code === 'depth-limit' ? 'depth' : undefined;
+      throw new GuestVisibleError('NetworkError', `${target.record.name}: ${code}: ${detail}`, limit);
     }
   }
 }

@@ -32,7 +32,7 @@ export function engineApp(config: EngineConfig): AppParts {
 }
 
 function dataPlaneOf(nest: Nest, gate: Gate, config: EngineConfig): DataPlane {
-  const { registry, sandbox } = nest.get(EngineCore).parts;
+  const { registry, sandbox, breaches } = nest.get(EngineCore).parts;
   const info = nest.get(ServiceInfo);
   const log = nest.get<Log>(LOG);
   return new DataPlane({
@@ -45,6 +45,8 @@ function dataPlaneOf(nest: Nest, gate: Gate, config: EngineConfig): DataPlane {
     isKnownHost: knownHosts(config, info),
     publicOrigin: publicOriginOf(info),
     maxBodyBytes: config.maxBodyBytes,
+    onBodyRefused: ({ record }, { detail }, traceId) =>
+      breaches.add(record, { limit: 'body', detail, traceId }),
     traceIdOf,
     toProblem,
     refuse: (refused) => refuse(refused, info, log),

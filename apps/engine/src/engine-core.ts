@@ -7,6 +7,7 @@ import type { Installer } from './install/installer.js';
 import type { Installation } from './installations/installation.js';
 import type { InstallationRegistry } from './installations/registry.js';
 import type { KvStore } from './kv/kv-store.js';
+import type { Breaches } from './limits/breaches.js';
 import type { Quarantine } from './limits/quarantine.js';
 import type { GuestLogs } from './logs/guest-logs.js';
 import type { EngineStore } from './store/engine-store.js';
@@ -23,6 +24,7 @@ export interface EngineParts {
   readonly changes: InstallationChanges;
   readonly installer: Installer;
   readonly quarantine: Quarantine;
+  readonly breaches: Breaches;
   /** Runner processes that ended by themselves or were ended for what they did. */
   readonly runnersLost: () => number;
 }

@@ -34,6 +34,17 @@ export function registerEngineMetrics(registry: Registry, { parts }: EngineCore)
   gauge(registry, 'proxylet_runner_resident_bytes', 'Resident memory of all runners, bytes.', () =>
     sandbox.runners().reduce((sum, { rssBytes }) => sum + rssBytes, 0),
   );
+  const breaches = new Counter({
+    name: 'proxylet_limit_breaches_total',
+    help: 'Limits that proxylets broke.',
+    labelNames: ['proxylet', 'limit'],
+    registers: [],
+    collect() {
+      this.reset();
+      for (const { proxylet, limit, count } of parts.breaches.all()) this.inc({ proxylet, limit }, count);
+    },
+  });
+  registry.registerMetric(breaches);
   const lost = new Counter({
     name: 'proxylet_runners_lost_total',
     help: 'Runner processes that ended other than by being stopped.',

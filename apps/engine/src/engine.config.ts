@@ -111,6 +111,13 @@ export const engineSettings = {
     default: '30000',
     description: 'Wall time per call where the manifest names none, ms.',
   }),
+  maxSubrequests: setting({
+    env: 'PROXYLET_ENGINE_MAX_SUBREQUESTS',
+    type: value.int({ min: 0, max: 100_000 }),
+    default: '200',
+    description:
+      'Requests that one call of a proxylet may make, to the outside and to other proxylets together.',
+  }),
   runnerMemoryMb: setting({
     env: 'PROXYLET_ENGINE_RUNNER_MEMORY_MB',
     type: value.int({ min: 128, max: 65_536 }),

@@ -1,4 +1,5 @@
 import {
+  type Breach,
   type Guest,
   type GuestLogEntry,
   GuestVisibleError,
@@ -14,6 +15,7 @@ import type { EgressGuard } from './egress/egress-guard.js';
 import { type Active, hasKv } from './installations/active.js';
 import type { InstallationRegistry } from './installations/registry.js';
 import type { KvStore } from './kv/kv-store.js';
+import type { Breaches } from './limits/breaches.js';
 import type { GuestLogs } from './logs/guest-logs.js';
 
 /**
@@ -27,6 +29,7 @@ export class EngineServices implements HostServices {
     private readonly egress: EgressGuard,
     private readonly logs: GuestLogs,
     private readonly dependencies: DependencyCalls,
+    private readonly breaches: Breaches,
   ) {}
 
   async fetch(guest: Guest, request: OutboundRequest, signal: AbortSignal): Promise<OutboundResponse> {
@@ -61,6 +64,11 @@ export class EngineServices implements HostServices {
     if (active === undefined) return;
     const { id, name, version } = active.record;
     this.logs.add({ installationId: id, proxylet: name, version }, entries);
+  }
+
+  breach(guest: Guest, breach: Breach): void {
+    const active = this.registry.guest(guest.id);
+    if (active !== undefined) this.breaches.add(active.record, breach);
   }
 
   private known(guest: Guest): Active {

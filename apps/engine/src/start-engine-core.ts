@@ -17,6 +17,7 @@ import { Installer } from './install/installer.js';
 import type { Active, GuestSettings } from './installations/active.js';
 import type { Installation } from './installations/installation.js';
 import { Lifecycle } from './installations/lifecycle.js';
+import { Breaches } from './limits/breaches.js';
 import { GuardedSandbox } from './limits/guarded-sandbox.js';
 import { Quarantine } from './limits/quarantine.js';
 import { InstallationRegistry } from './installations/registry.js';
@@ -69,6 +70,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   const registry = new InstallationRegistry();
   const logs = new GuestLogs((fields, text) => log.info(fields, text));
   const egress = opened.use(new EgressGuard({ rules, ownPorts, limits: egressLimits(config) }));
+  const breaches = new Breaches(logs);
   let lost = 0;
   const dependencies = new DependencyCalls(registry, () => sandbox);
   const find = (guestId: string): Active | undefined => registry.guest(guestId);
@@ -81,7 +83,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   });
   const runners = opened.use(
     await startSandbox({
-      services: new EngineServices(registry, kv, egress, logs, dependencies),
+      services: new EngineServices(registry, kv, egress, logs, dependencies, breaches),
       runnerMemoryMb: config.runnerMemoryMb,
       maxRunners: config.maxRunners,
       wasmMaxPages: config.maxMemoryMb * 16,
@@ -155,6 +157,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
       changes,
       installer,
       quarantine,
+      breaches,
       runnersLost: () => lost,
     },
     opened.move(),
@@ -210,6 +213,7 @@ function guestSettings(config: EngineConfig, { isSuspect }: Quarantine): GuestSe
     isSuspect,
     defaultLimits: defaultLimitsOf(config),
     bodyBytes: config.maxBodyBytes,
+    subrequests: config.maxSubrequests,
   };
 }
 

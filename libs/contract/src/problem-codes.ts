@@ -126,6 +126,16 @@ export const problemCodes = {
   'quota-exceeded': { status: 429, blame: 'caller', title: 'A quota is used up' },
   'too-many-requests': { status: 429, blame: 'caller', title: 'Too many requests' },
   'request-cancelled': { status: 499, blame: 'caller', title: 'The caller went away' },
+  'subrequest-limit': { status: 500, blame: 'guest', title: 'The proxylet made more requests than it may' },
+  'depth-limit': { status: 500, blame: 'guest', title: 'Proxylets called one another too deeply' },
+  'header-limit': { status: 500, blame: 'guest', title: 'The proxylet made more headers than it may' },
+  'kv-limit': { status: 500, blame: 'guest', title: 'The key-value data of the proxylet is full' },
+  'timer-limit': { status: 500, blame: 'guest', title: 'The proxylet set more timers than it may' },
+  'operation-limit': {
+    status: 500,
+    blame: 'guest',
+    title: 'The proxylet started more operations at once than it may',
+  },
   'proxylet-threw': { status: 500, blame: 'guest', title: 'The proxylet failed with an exception' },
   internal: { status: 500, blame: 'us', title: 'Something broke on our side' },
   'proxylet-bad-response': {
@@ -151,6 +161,11 @@ export const problemCodes = {
     title: 'The proxylet has no handler for this',
   },
   'memory-limit': { status: 503, blame: 'guest', title: 'The proxylet used more memory than it may' },
+  'cpu-rate-limit': {
+    status: 503,
+    blame: 'guest',
+    title: 'The proxylet used more CPU over time than it may',
+  },
   'proxylet-quarantined': {
     status: 503,
     blame: 'guest',

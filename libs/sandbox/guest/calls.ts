@@ -75,6 +75,7 @@ export class Call implements Activity {
     const line = cap(text, guestCaps.logLineChars);
     this.loggedChars += line.length + 1;
     const isFull = this.loggedChars > guestCaps.logCharsPerCall;
+    if (isFull) host().breach(this.id, 'log');
     host().log(
       this.id,
       isFull ? 'warn' : level,

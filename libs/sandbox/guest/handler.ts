@@ -8,6 +8,7 @@ import { guestCaps, host } from './host.js';
 import { exactBuffer } from './ops.js';
 import { Request, RequestParts } from './request.js';
 import { Response } from './response.js';
+import { breachCode } from './limits.js';
 import { isStream, takeRemote } from './streams.js';
 import { incomingBody } from './incoming-body.js';
 import { describeError } from './text.js';
@@ -220,7 +221,7 @@ function failWith(call: Call, error: unknown): void {
     guestCaps.errorStackChars,
   );
   call.log('error', stack === '' ? `Uncaught ${name}: ${message}` : `Uncaught ${stack}`);
-  fail(call, 'proxylet-threw', `${name}: ${message}`);
+  fail(call, breachCode(error) ?? 'proxylet-threw', `${name}: ${message}`);
 }
 
 function fail(call: Call, code: string, detail: string): void {

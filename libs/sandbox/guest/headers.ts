@@ -1,4 +1,5 @@
 import { guestCaps } from './host.js';
+import { exceeded } from './limits.js';
 import { defineInterface, defineIterable } from './webidl.js';
 
 const namePattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -132,7 +133,9 @@ export class Headers {
     };
     headersText = (headers) => {
       const text = headers.#list.join('\n');
-      if (text.length > guestCaps.headerBytes) throw new TypeError('the headers are larger than 64 KB');
+      if (text.length > guestCaps.headerBytes) {
+        throw exceeded('headers', new TypeError('the headers are larger than 64 KB'));
+      }
       return text;
     };
   }

@@ -39,6 +39,8 @@ export interface Host {
   readonly timer: (timerId: number, callId: number, delayMs: number) => void;
   readonly clearTimer: (timerId: number) => void;
   readonly log: (callId: number, level: string, text: string) => void;
+  /** A limit was broken on this side of the wall. */
+  readonly breach: (callId: number, limit: string) => void;
   /** Parses or changes a URL: lines of its components, `''` when it is not valid. */
   readonly url: (operation: string, href: string, argument: string) => string;
   /** One character 0-255 for each random byte. */

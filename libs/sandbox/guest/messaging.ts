@@ -2,6 +2,7 @@ import { cloneOf, toTransfer } from './clone.js';
 import { activeCall } from './current.js';
 import { DOMException } from './dom-exception.js';
 import { defineHandler, Event, type EventInit, EventTarget, fire } from './events.js';
+import { exceeded } from './limits.js';
 import { startTimer } from './timers.js';
 import { defineInterface, needArguments, toDictionary } from './webidl.js';
 
@@ -79,7 +80,10 @@ export class MessagePort extends EventTarget {
     const other = this.#other;
     if (other === undefined) return;
     if (other.#waiting.length >= maxWaiting) {
-      throw new DOMException(`at most ${maxWaiting} messages wait`, 'QuotaExceededError');
+      throw exceeded(
+        'operations',
+        new DOMException(`at most ${maxWaiting} messages wait`, 'QuotaExceededError'),
+      );
     }
     other.#waiting.push(data);
     other.#schedule();

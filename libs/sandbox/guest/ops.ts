@@ -1,6 +1,7 @@
 import { type Activity, enterAs, owningCall } from './current.js';
 import { DOMException } from './dom-exception.js';
 import { type BodyFrom, guestCaps, host } from './host.js';
+import { exceeded, mark } from './limits.js';
 
 export interface OpResult {
   readonly text: string;
@@ -46,14 +47,18 @@ let localOps = 0;
 let localPending = 0;
 
 function refuseAbove(count: number, most: number): void {
-  if (count >= most) throw new DOMException(`at most ${most} operations at once`, 'QuotaExceededError');
+  if (count < most) return;
+  throw exceeded('operations', new DOMException(`at most ${most} operations at once`, 'QuotaExceededError'));
 }
 
 /** One operation may be of any size, further ones only as far as their bytes together stay within bounds. */
 function refuseLocal(bytes: number): void {
   refuseAbove(localOps, guestCaps.localOperations);
   if (localOps > 0 && localPending + bytes > guestCaps.localBytes) {
-    throw new DOMException('too many bytes in operations at once', 'QuotaExceededError');
+    throw exceeded(
+      'operations',
+      new DOMException('too many bytes in operations at once', 'QuotaExceededError'),
+    );
   }
 }
 
@@ -182,8 +187,12 @@ function take(id: number, isStreaming: boolean): PendingOp | undefined {
   return op;
 }
 
-function toError(name: string, message: string): Error {
-  return name === 'TypeError' ? new TypeError(message) : new DOMException(message, name);
+/** `kind` is the name of an error and, behind a blank, the limit that was broken. */
+function toError(kind: string, message: string): Error {
+  const [name = '', limit = ''] = kind.split(' ');
+  const error = name === 'TypeError' ? new TypeError(message) : new DOMException(message, name);
+  mark(error, limit);
+  return error;
 }
 
 /** The bytes of a view alone, never the rest of the buffer it looks into. */

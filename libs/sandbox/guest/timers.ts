@@ -1,5 +1,6 @@
 import { type Activity, enterAs, owningCall } from './current.js';
 import { guestCaps, host } from './host.js';
+import { exceeded } from './limits.js';
 
 interface Timer {
   readonly callback: () => unknown;
@@ -11,7 +12,9 @@ const timers = new Map<number, Timer>();
 let lastId = 0;
 
 export function startTimer(callback: () => unknown, delay: unknown, isRepeating = false): number {
-  if (timers.size >= guestCaps.timers) throw new RangeError(`at most ${guestCaps.timers} timers at once`);
+  if (timers.size >= guestCaps.timers) {
+    throw exceeded('timers', new RangeError(`at most ${guestCaps.timers} timers at once`));
+  }
   const call = owningCall('a timer');
   const delayMs = clampDelay(delay);
   lastId += 1;

@@ -1,3 +1,4 @@
 export * from './host/sandbox.js';
 export { PassedBody } from './host/passed-body.js';
+export * from './limits.js';
 export * from './types.js';

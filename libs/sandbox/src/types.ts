@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { LimitName } from './limits.js';
 
 /** What the engine tells the sandbox about one installation, and what it gives the guest's calls. */
 export interface Guest {
@@ -33,6 +34,8 @@ export interface GuestLimits {
   readonly timeoutMs: number;
   /** Largest request and largest response body, bytes. */
   readonly bodyBytes: number;
+  /** Requests to the outside and to other proxylets in one call, those of `waitUntil` included. */
+  readonly subrequests: number;
 }
 
 export interface GuestBindings {
@@ -184,6 +187,14 @@ export interface GuestLogEntry {
   readonly traceId: string | undefined;
 }
 
+/** A limit that a guest has broken. */
+export interface Breach {
+  readonly limit: LimitName;
+  /** What to say about it, in a sentence. */
+  readonly detail: string;
+  readonly traceId: string | undefined;
+}
+
 /**
  * What the engine does for guests. An implementation must treat every argument as hostile input: it comes out of
  * a process that untrusted code may have taken over. A rejection with a `GuestVisibleError` is shown to the guest;
@@ -201,6 +212,8 @@ export interface HostServices {
   ): Promise<OutboundResponse>;
   kv(guest: Guest, operation: KvOperation): Promise<KvResult> | KvResult;
   log(guest: Guest, entries: readonly GuestLogEntry[]): void;
+  /** A guest broke a limit; it may be told of the same one often. */
+  breach(guest: Guest, breach: Breach): void;
 }
 
 /** An error whose name and message the guest may read, e.g. `TypeError: host not declared`. */
@@ -208,6 +221,8 @@ export class GuestVisibleError extends Error {
   constructor(
     override readonly name: 'TypeError' | 'QuotaExceededError' | 'DataError' | 'AbortError' | 'NetworkError',
     message: string,
+    /** The limit whose breach this is. */
+    readonly limit?: LimitName | undefined,
   ) {
     super(message);
   }

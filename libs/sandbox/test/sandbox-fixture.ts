@@ -21,6 +21,7 @@ export interface Answer {
 export class SandboxFixture implements AsyncDisposable {
   readonly logs: GuestLogEntry[] = [];
   readonly lost: string[] = [];
+  readonly breaches: string[] = [];
   readonly degraded: string[] = [];
   private guests = 0;
   private sandbox!: Sandbox;
@@ -33,6 +34,7 @@ export class SandboxFixture implements AsyncDisposable {
         call: services.call ?? (() => Promise.reject(new Error('no dependencies in this test'))),
         kv: services.kv ?? (() => ({ op: 'delete', existed: false })),
         log: (_, entries) => fixture.logs.push(...entries),
+        breach: (_, { limit }) => fixture.breaches.push(limit),
       },
       onRunnerLost: ({ reason }) => fixture.lost.push(reason),
       onDegraded: (layer) => fixture.degraded.push(layer),
@@ -56,7 +58,14 @@ export class SandboxFixture implements AsyncDisposable {
       name,
       version: '1.0.0',
       loadCode: () => Promise.resolve({ source, filename: `${name}@1.0.0/dist/index.js` }),
-      limits: { memoryMb: 64, cpuMs: 500, timeoutMs: 10_000, bodyBytes: 8 * 1024 * 1024, ...options.limits },
+      limits: {
+        memoryMb: 64,
+        cpuMs: 500,
+        timeoutMs: 10_000,
+        bodyBytes: 8 * 1024 * 1024,
+        subrequests: 50,
+        ...options.limits,
+      },
       bindings: {
         kv: true,
         dependencies: { EXIF: 'acme/exif' },

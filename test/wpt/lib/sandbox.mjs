@@ -15,6 +15,7 @@ export async function startGuests() {
       call: () => Promise.reject(new Error('no dependencies here')),
       kv: () => Promise.reject(new Error('no storage here')),
       log: () => undefined,
+      breach: () => undefined,
     },
   });
   let count = 0;

@@ -31,6 +31,8 @@ export interface DataPlaneOptions {
   /** Origin under which proxylets see themselves; read at each call, since the port may be known late. */
   readonly publicOrigin: () => PublicOrigin;
   readonly maxBodyBytes: number;
+  /** Told of a body that was refused before anything ran. */
+  readonly onBodyRefused: (active: Active, problem: Problem, traceId: string) => void;
   readonly traceIdOf: (request: IncomingMessage) => string;
   readonly toProblem: (error: unknown) => Problem;
   /** Sends the problem with its challenge and tells the log. */
@@ -119,7 +121,17 @@ export class DataPlane {
     if (active === undefined) {
       throw new Problem('not-installed', 'You have no installation of this name on this engine.');
     }
-    void this.invoke(call, principal, active, requestBody(request, this.options.maxBodyBytes));
+    void this.invoke(call, principal, active, this.bodyOf(call, active));
+  }
+
+  /** @throws Problem `body-too-large`, from the stated length alone */
+  private bodyOf({ request, traceId }: Call, active: Active): RequestBody | Promise<Uint8Array> {
+    try {
+      return requestBody(request, this.options.maxBodyBytes);
+    } catch (error) {
+      if (error instanceof Problem) this.options.onBodyRefused(active, error, traceId);
+      throw error;
+    }
   }
 
   private async invoke(

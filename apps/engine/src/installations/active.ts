@@ -10,8 +10,9 @@ export interface GuestSettings {
   /** Versions that ended a runner get one of their own. */
   readonly isSuspect: (name: string, version: string) => boolean;
   /** For what a manifest does not name. */
-  readonly defaultLimits: Omit<GuestLimits, 'bodyBytes'>;
+  readonly defaultLimits: Omit<GuestLimits, 'bodyBytes' | 'subrequests'>;
   readonly bodyBytes: number;
+  readonly subrequests: number;
 }
 
 /** An installation that takes calls: its record, the guest behind it, and what a call needs at hand. */
@@ -62,7 +63,12 @@ export function guestOf(
     name,
     version,
     loadCode,
-    limits: { ...settings.defaultLimits, ...definedOf(manifest.limits ?? {}), bodyBytes: settings.bodyBytes },
+    limits: {
+      ...settings.defaultLimits,
+      ...definedOf(manifest.limits ?? {}),
+      bodyBytes: settings.bodyBytes,
+      subrequests: settings.subrequests,
+    },
     bindings: {
       kv: hasKv(granted),
       wasm: hasCapability(granted, 'wasm'),

@@ -190,7 +190,11 @@ export class KvStore implements Disposable {
 
   private overQuota(isTooMany: boolean): GuestVisibleError {
     const what = isTooMany ? `${this.quota.keys} keys` : `${this.quota.bytes} bytes`;
-    return new GuestVisibleError('QuotaExceededError', `KV holds at most ${what} per installation here.`);
+    return new GuestVisibleError(
+      'QuotaExceededError',
+      `KV holds at most ${what} per installation here.`,
+      'kv',
+    );
   }
 
   private drop(entries: readonly ExpiredEntry[]): void {

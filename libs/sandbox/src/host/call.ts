@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { isProblemCode, Problem, type ProblemCode } from '@proxylet/contract';
+import { isProblemCode, Problem, type ProblemCode, problemCodes } from '@proxylet/contract';
 import { BystanderLoss } from './bystander-loss.js';
 import { CreditedPump } from './credited-pump.js';
 import { PassedBody } from './passed-body.js';
@@ -12,6 +12,8 @@ export interface CallLink {
   readonly writer: FrameWriter;
   flushSoon(): void;
   finished(call: HostCall): void;
+  /** It ended with a problem, before its response or within. */
+  failed(call: HostCall, problem: Problem): void;
 }
 
 /** A stream that the engine holds, on its way to another reader. */
@@ -205,7 +207,7 @@ export class HostCall {
     const shown = detail.slice(0, 8192);
     // The guest's own end has another code: this one tells of an isolate that went by another's doing.
     if (code === 'runner-lost') this.fail(new BystanderLoss(shown));
-    else this.failWith(isProblemCode(code) ? code : 'internal', shown);
+    else this.failWith(codeOf(code), shown);
   }
 
   failWith(code: ProblemCode, detail: string, retryAfterSeconds?: number): void {
@@ -215,6 +217,7 @@ export class HostCall {
   fail(problem: Problem): void {
     if (this.isOver) return;
     this.finish();
+    this.link.failed(this, problem);
     if (!this.isSettled) {
       this.isSettled = true;
       this.reject(problem);
@@ -253,6 +256,11 @@ export class HostCall {
     this.requestPump?.release();
     this.link.finished(this);
   }
+}
+
+/** A runner speaks of the guest's faults and of nothing else: not of a token, nor of the engine. */
+function codeOf(code: string): ProblemCode {
+  return isProblemCode(code) && problemCodes[code].blame === 'guest' ? code : 'proxylet-threw';
 }
 
 export function bodyTooLarge(limit: number): Problem {

@@ -52,7 +52,7 @@ const attacks: readonly [attack: string, body: string, codes: readonly string[]]
   [
     'answers with 100 KB of headers',
     `return new Response('', { headers: { a: 'x'.repeat(1e5) } })`,
-    ['proxylet-threw'],
+    ['header-limit'],
   ],
   ['answers with more than it may', 'return new Response(new Uint8Array(9e6))', ['response-too-large']],
   [
@@ -63,12 +63,12 @@ const attacks: readonly [attack: string, body: string, codes: readonly string[]]
   [
     'starts ten thousand timers',
     'for (let i = 0; i < 10_000; i += 1) setTimeout(() => {}, 1e6)',
-    ['proxylet-threw'],
+    ['timer-limit'],
   ],
   [
     'starts ten thousand operations',
     'for (let i = 0; i < 10_000; i += 1) void env.KV.get("k").catch(() => {}); await env.KV.get("k")',
-    ['proxylet-threw'],
+    ['operation-limit'],
   ],
   ['recurses for ever', 'const f = () => f(); f()', ['proxylet-threw']],
   [

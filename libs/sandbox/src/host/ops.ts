@@ -3,6 +3,7 @@ import { splitHead } from '../wire/messages.js';
 import type { TakenBody } from './call.js';
 import { CreditedPump } from './credited-pump.js';
 import { Upload } from './upload.js';
+import { Subrequests } from './subrequests.js';
 import {
   type Guest,
   GuestVisibleError,
@@ -18,6 +19,7 @@ export interface AskedOp {
   readonly guest: Guest;
   /** Undefined where nobody's call is known to go on: then nothing is done in anybody's name. */
   readonly onBehalf: OnBehalf | undefined;
+  readonly callId: number;
   readonly kind: string;
   readonly payload: string;
   readonly bytes: Buffer;
@@ -47,6 +49,7 @@ const maxKvListLimit = 1000;
 export class HostOps {
   private readonly open = new Map<number, OpenOp>();
   private readonly openByGuest = new Map<Guest, number>();
+  private readonly subrequests = new Subrequests();
 
   constructor(
     private readonly services: HostServices,
@@ -57,8 +60,9 @@ export class HostOps {
   start(id: number, asked: AskedOp): void {
     const { guest } = asked;
     const mine = this.openByGuest.get(guest) ?? 0;
-    if (mine >= maxOpsPerGuest) {
-      this.sendError(id, new GuestVisibleError('QuotaExceededError', 'too many operations at once'));
+    const refusal = mine >= maxOpsPerGuest ? tooManyAtOnce : this.subrequests.refusal(asked);
+    if (refusal !== undefined) {
+      this.fail(id, guest, refusal, asked.onBehalf);
       return;
     }
     const op: OpenOp = {
@@ -71,7 +75,7 @@ export class HostOps {
     this.open.set(id, op);
     this.openByGuest.set(guest, mine + 1);
     this.run(id, op, asked).catch((error: unknown) => {
-      if (this.close(id)) this.sendError(id, error);
+      if (this.close(id)) this.fail(id, guest, error, asked.onBehalf);
     });
   }
 
@@ -104,7 +108,7 @@ export class HostOps {
     body.once('close', () => {
       if (!this.close(id)) return;
       if (body.readableEnded) this.sendEnd(id);
-      else this.sendError(id, body.errored);
+      else this.fail(id, guest, body.errored);
     });
     return op.body;
   }
@@ -218,7 +222,7 @@ export class HostOps {
         if (this.close(id)) this.sendEnd(id);
       },
       failed: (error) => {
-        if (this.close(id)) this.sendError(id, error);
+        if (this.close(id)) this.fail(id, op.guest, error);
       },
     });
     this.writer.frame(toRunner.opResult, id, 1, head);
@@ -236,11 +240,16 @@ export class HostOps {
   }
 
   /** Only what was made for the guest reaches it: another error may name files, addresses or secrets. */
-  private sendError(id: number, error: unknown): void {
-    const text =
+  private fail(id: number, guest: Guest, error: unknown, onBehalf?: OnBehalf): void {
+    const shown =
       error instanceof GuestVisibleError
-        ? `${error.name}\n${error.message}`
-        : 'NetworkError\nthe operation failed';
+        ? error
+        : new GuestVisibleError('NetworkError', 'the operation failed');
+    const { name, message, limit } = shown;
+    if (limit !== undefined) {
+      this.services.breach(guest, { limit, detail: message, traceId: onBehalf?.traceId });
+    }
+    const text = `${name}${limit === undefined ? '' : ` ${limit}`}\n${message}`;
     this.writer.frame(toRunner.opError, id, 0, text);
     this.flushSoon();
   }
@@ -249,6 +258,12 @@ export class HostOps {
 function callIsOver(): GuestVisibleError {
   return new GuestVisibleError('AbortError', 'the call that asks for this is over');
 }
+
+const tooManyAtOnce = new GuestVisibleError(
+  'QuotaExceededError',
+  'too many operations at once',
+  'operations',
+);
 
 function parseFetchHead(payload: string): Omit<OutboundRequest, 'body'> {
   const [method = '', redirect = '', url = '', ...rest] = payload.split('\n');

@@ -8,6 +8,7 @@ import type {
   RunnerEnd,
   RunnerInfo,
 } from '../types.js';
+import { isLimitName, type LimitName, limitSeenHere } from '../limits.js';
 import { type Frame, FrameReader, FrameWriter, toEngine, toRunner, writeParts } from '../wire/frames.js';
 import { encodeCallHead, type LoadMessage, splitHead } from '../wire/messages.js';
 import { BystanderLoss } from './bystander-loss.js';
@@ -144,6 +145,11 @@ export class RunnerLink implements CallLink {
     if (call.isPassedOn) this.late.add(call);
   }
 
+  failed({ guest, traceId }: HostCall, { code, detail }: Problem): void {
+    const limit = limitSeenHere(code);
+    if (limit !== undefined) this.options.services.breach(guest, { limit, detail, traceId });
+  }
+
   private send(call: HostCall, key: number, request: GuestRequest | undefined): void {
     if (request === undefined) {
       this.writer.frame(toRunner.call, call.id, key);
@@ -246,6 +252,9 @@ export class RunnerLink implements CallLink {
       case toEngine.log:
         this.log(id, arg, text);
         break;
+      case toEngine.breach:
+        this.breach(id, arg, text);
+        break;
       case toEngine.loaded:
         this.calls.get(id)?.loaded();
         break;
@@ -280,7 +289,16 @@ export class RunnerLink implements CallLink {
     const named = this.calls.get(Number(callId)) ?? this.late.get(Number(callId));
     const call = named?.guest === guest ? named : undefined;
     const body = bodyFrom === 'request' ? call?.takeRequestBody() : undefined;
-    this.ops.start(id, { guest, kind, payload, bytes, onBehalf: call?.onBehalf, bodyFrom, body });
+    this.ops.start(id, {
+      guest,
+      callId: Number(callId),
+      kind,
+      payload,
+      bytes,
+      onBehalf: call?.onBehalf,
+      bodyFrom,
+      body,
+    });
   }
 
   private log(callId: number, key: number, text: string): void {
@@ -294,6 +312,13 @@ export class RunnerLink implements CallLink {
       traceId: this.calls.get(callId)?.traceId,
     };
     this.options.services.log(loaded.guest, [entry]);
+  }
+
+  private breach(callId: number, key: number, limit: string): void {
+    const loaded = this.loadedByKey.get(key);
+    if (loaded === undefined || !isLimitName(limit)) return;
+    const traceId = this.calls.get(callId)?.traceId;
+    this.options.services.breach(loaded.guest, { limit, detail: guestBreaches[limit] ?? '', traceId });
   }
 
   private forget(loaded: LoadedGuest): void {
@@ -321,6 +346,14 @@ export class RunnerLink implements CallLink {
     if (!this.isStopping) this.options.onEnd(this, end, `${end}${blamed}: ${detail}`, culprit);
   }
 }
+
+/** What is said about a breach that shows inside the isolate. */
+const guestBreaches: Partial<Record<LimitName, string>> = {
+  headers: 'It made more headers than 64 KB.',
+  log: 'It logged more than 64 KB in one call; later lines of the call are lost.',
+  timers: 'It set more timers than it may have at once.',
+  operations: 'It started more operations than it may have at once.',
+};
 
 const lostDetail = 'The process that ran the proxylet ended; the call may be tried again.';
 

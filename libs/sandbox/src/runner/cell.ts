@@ -21,6 +21,8 @@ export interface CellOutside {
 interface OpenCall {
   cpuNs: number;
   isAnswered: boolean;
+  /** Limits whose breach was told to the engine; made on first use. */
+  breaches: Set<string> | undefined;
   /** Timers and operations that end with the call; made on first use. */
   timers: Set<number> | undefined;
   ops: Set<number> | undefined;
@@ -31,6 +33,8 @@ interface OpenCall {
 /** Wall time an entry may take beyond its CPU budget: on a busy machine the guest gets the CPU it was promised. */
 const wallFactor = 2;
 const wallGraceMs = 50;
+/** More than there are limits: for a prelude that guest code has tampered with. */
+const maxBreaches = 20;
 /** CPU time of the module's top level. */
 const startMs = 1000;
 
@@ -80,6 +84,7 @@ export class Cell {
     this.calls.set(id, {
       cpuNs: 0,
       isAnswered: false,
+      breaches: undefined,
       timers: undefined,
       ops: undefined,
       lateTimer: undefined,
@@ -143,6 +148,15 @@ export class Cell {
     call.ops ??= new Set();
     call.ops.add(wireId);
     return true;
+  }
+
+  /** True for the first breach of a limit in an open call: the engine hears of each once. */
+  breach(callId: number, limit: string): boolean {
+    const call = this.calls.get(callId);
+    if (call === undefined || call.breaches?.has(limit) === true) return false;
+    call.breaches ??= new Set();
+    call.breaches.add(limit);
+    return call.breaches.size <= maxBreaches;
   }
 
   endOp(callId: number, wireId: number): void {

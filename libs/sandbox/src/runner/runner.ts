@@ -254,6 +254,9 @@ export class Runner {
       timer: (timerId: number, callId: number, delayMs: number) => cell.setTimer(timerId, callId, delayMs),
       clearTimer: (timerId: number) => cell.clearTimer(timerId),
       log: (callId: number, level: string, text: string) => this.log(cell, callId, level, text),
+      breach: (callId: number, limit: string) => {
+        if (cell.breach(callId, limit)) this.out.frame(toEngine.breach, callId, cell.key, limit);
+      },
       url: urlFunction,
       random: randomFunction,
       decodeUtf8: decodeFunction,

@@ -73,6 +73,8 @@ export const toEngine = {
   /** A part of the body that an operation sends. */
   opChunk: 82,
   opChunkEnd: 83,
+  /** `arg` guest key, text = name of the limit that was broken. */
+  breach: 90,
 } as const;
 
 export interface Frame {
