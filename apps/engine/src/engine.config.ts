@@ -1,8 +1,9 @@
 import { commonSettings, type ConfigOf, loadConfig, setting, value } from '@proxylet/nest';
 import { z } from 'zod';
+import { parseKeys } from './secrets/key-ring.js';
 
 /** Capabilities this engine has built in; a setting can only take some away. */
-export const builtCapabilities = ['kv', 'wasm'] as const;
+export const builtCapabilities = ['kv', 'secrets', 'wasm'] as const;
 
 const megabyte = 1024 * 1024;
 
@@ -153,6 +154,20 @@ export const engineSettings = {
     type: value.int({ min: 0, max: 10_000_000 }),
     default: '10000',
     description: 'Keys per installation.',
+  }),
+  secretsKeys: setting({
+    env: 'PROXYLET_ENGINE_SECRETS_KEY',
+    type: value.text({ max: 4096 }).transform((text, context) => {
+      const keys = parseKeys(text);
+      if (keys !== undefined) return keys;
+      context.addIssue({ code: 'custom', message: 'must be keys of 32 bytes in base64, apart by commas' });
+      return [];
+    }),
+    optional: true,
+    secret: true,
+    defaultText: 'a key made at the first start, in the file `secrets.key` of the state folder',
+    description:
+      'Key that stored secrets of proxylets are sealed with: 32 bytes in base64. Further ones after a comma only open what they sealed before; at the start it is sealed anew with the first.',
   }),
   fetchMaxBytes: setting({
     env: 'PROXYLET_ENGINE_FETCH_MAX_BYTES',

@@ -15,11 +15,14 @@ import { InstallationController } from './control/installation.controller.js';
 import { InstallationService } from './control/installation.service.js';
 import { LogController } from './control/log.controller.js';
 import { ProgressAnswers } from './control/progress-answers.js';
+import { SecretController } from './control/secret.controller.js';
+import { SecretService } from './control/secret.service.js';
 import { EngineServiceController } from './control/service.controller.js';
 import type { EngineConfig } from './engine.config.js';
 import { EngineCore } from './engine-core.js';
 import { registerEngineMetrics } from './engine-metrics.js';
 import { startEngineCore } from './start-engine-core.js';
+import { KeyFileError } from './secrets/key-ring.js';
 import { StateLockedError } from './store/state-lock.js';
 
 /** The one module of the engine: a list of what is wired. */
@@ -40,6 +43,7 @@ export class EngineModule implements OnModuleInit, OnApplicationShutdown {
         // Before the installations: their paths are the longer ones.
         LogController,
         ConfigController,
+        SecretController,
         InstallationController,
         EngineServiceController,
       ],
@@ -53,6 +57,7 @@ export class EngineModule implements OnModuleInit, OnApplicationShutdown {
         EventStreams,
         InstallationService,
         ProgressAnswers,
+        SecretService,
       ],
       exports: [EngineCore],
     };
@@ -79,7 +84,7 @@ async function startCore(config: EngineConfig, info: ServiceInfo, log: Log): Pro
   try {
     return await startEngineCore({ config, stateDir: info.stateDir, log, ownPorts });
   } catch (error) {
-    if (!(error instanceof StateLockedError)) throw error;
+    if (!(error instanceof StateLockedError || error instanceof KeyFileError)) throw error;
     throw new ServiceFault(exitCodes.stateNotWritable, error.message, { cause: error });
   }
 }

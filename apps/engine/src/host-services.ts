@@ -17,25 +17,29 @@ import type { InstallationRegistry } from './installations/registry.js';
 import type { KvStore } from './kv/kv-store.js';
 import type { Breaches } from './limits/breaches.js';
 import type { GuestLogs } from './logs/guest-logs.js';
+import type { SecretVault } from './secrets/secret-vault.js';
+
+export interface EngineServicesParts {
+  readonly registry: InstallationRegistry;
+  readonly kv: KvStore;
+  readonly egress: EgressGuard;
+  readonly logs: GuestLogs;
+  readonly dependencies: DependencyCalls;
+  readonly breaches: Breaches;
+  readonly vault: Pick<SecretVault, 'redact'>;
+}
 
 /**
  * What guests reach of this engine. Who asks is looked up by the guest's id among what is installed now, and every
  * right is read from that record: a runner that untrusted code took over gains nothing by what it says.
  */
 export class EngineServices implements HostServices {
-  constructor(
-    private readonly registry: InstallationRegistry,
-    private readonly kvStore: KvStore,
-    private readonly egress: EgressGuard,
-    private readonly logs: GuestLogs,
-    private readonly dependencies: DependencyCalls,
-    private readonly breaches: Breaches,
-  ) {}
+  constructor(private readonly parts: EngineServicesParts) {}
 
   async fetch(guest: Guest, request: OutboundRequest, signal: AbortSignal): Promise<OutboundResponse> {
     const { record } = this.known(guest);
     const subject = { installationId: record.id, proxylet: record.name, granted: record.granted.fetch };
-    return this.egress.fetch(subject, request, signal);
+    return this.parts.egress.fetch(subject, request, signal);
   }
 
   async call(
@@ -45,7 +49,7 @@ export class EngineServices implements HostServices {
     onBehalf: OnBehalf,
     signal: AbortSignal,
   ): Promise<OutboundResponse> {
-    return this.dependencies.call(this.known(guest), name, request, onBehalf, signal);
+    return this.parts.dependencies.call(this.known(guest), name, request, onBehalf, signal);
   }
 
   kv(guest: Guest, operation: KvOperation): KvResult {
@@ -56,23 +60,24 @@ export class EngineServices implements HostServices {
         'KV is not granted; the manifest needs "capabilities": ["kv"].',
       );
     }
-    return this.kvStore.run(record.id, operation);
+    return this.parts.kv.run(record.id, operation);
   }
 
   log(guest: Guest, entries: readonly GuestLogEntry[]): void {
-    const active = this.registry.guest(guest.id);
+    const active = this.parts.registry.guest(guest.id);
     if (active === undefined) return;
     const { id, name, version } = active.record;
-    this.logs.add({ installationId: id, proxylet: name, version }, entries);
+    const clean = entries.map((entry) => ({ ...entry, text: this.parts.vault.redact(id, entry.text) }));
+    this.parts.logs.add({ installationId: id, proxylet: name, version }, clean);
   }
 
   breach(guest: Guest, breach: Breach): void {
-    const active = this.registry.guest(guest.id);
-    if (active !== undefined) this.breaches.add(active.record, breach);
+    const active = this.parts.registry.guest(guest.id);
+    if (active !== undefined) this.parts.breaches.add(active.record, breach);
   }
 
   private known(guest: Guest): Active {
-    const active = this.registry.guest(guest.id);
+    const active = this.parts.registry.guest(guest.id);
     if (active === undefined) throw new GuestVisibleError('AbortError', 'This installation is gone.');
     return active;
   }

@@ -25,6 +25,8 @@ import { KvStore } from './kv/kv-store.js';
 import { GuestLogs } from './logs/guest-logs.js';
 import { ArtifactStore } from './store/artifact-store.js';
 import { EngineStore } from './store/engine-store.js';
+import { openVault } from './secrets/open-vault.js';
+import type { SecretVault } from './secrets/secret-vault.js';
 import { lockState } from './store/state-lock.js';
 
 /** The part of a pino log that the core needs. */
@@ -65,6 +67,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   opened.use(store);
   const { kvMaxBytes: bytes, kvMaxKeys: keys } = config;
   const kv = opened.use(new KvStore(join(stateDir, 'kv.sqlite'), { bytes, keys }));
+  const vault = await openVault({ config, stateDir, store, log });
   const rules = new EgressRules();
   rules.load(await store.egressRules());
   const registry = new InstallationRegistry();
@@ -83,7 +86,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   });
   const runners = opened.use(
     await startSandbox({
-      services: new EngineServices(registry, kv, egress, logs, dependencies, breaches),
+      services: new EngineServices({ registry, kv, egress, logs, dependencies, breaches, vault }),
       runnerMemoryMb: config.runnerMemoryMb,
       maxRunners: config.maxRunners,
       wasmMaxPages: config.maxMemoryMb * 16,
@@ -105,15 +108,16 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
     sandbox,
     source,
     metrics,
-    settings: guestSettings(config, quarantine),
+    settings: guestSettings(config, quarantine, vault),
     onBroken: (active, problem) => noteBroken(active, problem),
   });
   const erase = (installationId: string): void => {
     kv.erase(installationId);
+    vault.forget(installationId);
     logs.erase(installationId);
     void egress.forget(installationId);
   };
-  const changes = new InstallationChanges({ store, registry, lifecycle, erase });
+  const changes = new InstallationChanges({ store, registry, lifecycle, vault, erase });
   const noteBroken = (active: Active, problem: Problem): void => {
     log.error(
       { installation: active.record.id, proxylet: active.record.name, detail: problem.detail },
@@ -158,6 +162,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
       installer,
       quarantine,
       breaches,
+      vault,
       runnersLost: () => lost,
     },
     opened.move(),
@@ -207,13 +212,18 @@ function tokensOf({ issuers, tokenUrl, clientId, clientSecret, catalogAudience }
   });
 }
 
-function guestSettings(config: EngineConfig, { isSuspect }: Quarantine): GuestSettings {
+function guestSettings(
+  config: EngineConfig,
+  { isSuspect }: Quarantine,
+  vault: Pick<SecretVault, 'values'>,
+): GuestSettings {
   return {
     isolation: config.isolation,
     isSuspect,
     defaultLimits: defaultLimitsOf(config),
     bodyBytes: config.maxBodyBytes,
     subrequests: config.maxSubrequests,
+    secretsOf: ({ id, granted }) => vault.values(id, granted.secrets),
   };
 }
 

@@ -72,6 +72,11 @@ export const problemCodes = {
     blame: 'caller',
     title: 'Another change of this installation is under way',
   },
+  'key-not-ours': {
+    status: 409,
+    blame: 'caller',
+    title: 'The key is set by the configuration of the engine',
+  },
   'in-use': { status: 409, blame: 'caller', title: 'Still in use' },
   'changes-gone': { status: 410, blame: 'caller', title: 'The change feed does not hold what was asked for' },
   'precondition-failed': { status: 412, blame: 'caller', title: 'The object changed in the meantime' },

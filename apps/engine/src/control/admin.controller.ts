@@ -18,6 +18,7 @@ import {
   listQuery,
   type OwnedInstallationView,
   ownedInstallationSchema,
+  rotationSchema,
   runnersSchema,
 } from './schemas.js';
 import { egressRuleView, runnerView } from './views.js';
@@ -77,6 +78,19 @@ export class AdminController {
     enforce(principal, 'engine.admin', {}, 'the runners');
     const items = this.core.parts.sandbox.runners().map(runnerView);
     return { items };
+  }
+
+  @Endpoint('POST secrets/rotate', {
+    summary: 'Seal every stored secret with a fresh key',
+    description: 'The old key is forgotten. Proxylets notice nothing of it.',
+    tag,
+    response: rotationSchema,
+    errors: ['forbidden', 'key-not-ours', 'storage-unavailable'],
+    scopes,
+  })
+  rotate(@CurrentPrincipal() principal: Principal) {
+    enforce(principal, 'engine.admin', {}, 'the keys of secrets');
+    return this.core.parts.vault.rotate();
   }
 
   @Endpoint('GET egress', {

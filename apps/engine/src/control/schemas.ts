@@ -54,6 +54,38 @@ export const settingsViewSchema = z.object({
 });
 export type SettingsView = z.output<typeof settingsViewSchema>;
 
+export const secretParams = nameParams.extend({
+  secret: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be an upper-case name such as API_KEY'),
+});
+export type SecretParams = z.output<typeof secretParams>;
+
+export const secretBody = z.strictObject({
+  value: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(32 * 1024, 'must have at most 32768 characters')
+    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+    .meta({ description: 'Up to 32 768 characters; never shown again' }),
+});
+export type SecretBody = z.output<typeof secretBody>;
+
+export const secretSchema = z.object({
+  name: z.string(),
+  /** Whether the proxylet finds a value. */
+  isSet: z.boolean(),
+  /** Whether the version in place asks for it. */
+  isDeclared: z.boolean(),
+  isGranted: z.boolean(),
+  /** Key that the stored value is sealed with. */
+  keyId: z.string().optional(),
+  createdAt: z.iso.datetime().optional(),
+  changedAt: z.iso.datetime().optional(),
+  changedBy: z.string().optional(),
+});
+export type SecretView = z.output<typeof secretSchema>;
+export const secretsSchema = z.object({ items: z.array(secretSchema) });
+export const rotationSchema = z.object({ keyId: z.string(), secrets: z.int() });
+
 export const initializeBody = z
   .strictObject({ version: rangeSchema.optional(), consent: consentSchema.optional() })
   .nullish();

@@ -10,6 +10,7 @@ import {
 } from '../installations/installation.js';
 import type { Lifecycle } from '../installations/lifecycle.js';
 import type { InstallationRegistry } from '../installations/registry.js';
+import type { SecretChange, SecretVault } from '../secrets/secret-vault.js';
 import type { EngineStore } from '../store/engine-store.js';
 import { KeyedQueue } from './coalescing.js';
 import { assertDependentsKept } from './manifest-checks.js';
@@ -20,6 +21,7 @@ export interface ChangesOptions {
   readonly store: Pick<EngineStore, 'change'>;
   readonly registry: InstallationRegistry;
   readonly lifecycle: Lifecycle;
+  readonly vault: Pick<SecretVault, 'valuesAfter' | 'apply'>;
   /** Forgets data and logs of an installation that is gone. */
   readonly erase: (installationId: string) => void;
   readonly now?: (() => number) | undefined;
@@ -34,8 +36,13 @@ export interface Fetched {
 /** Called with what stands before a change is made; throws to refuse it. */
 export type Precondition = (before: Installation | undefined) => void;
 
-/** What a revision changes of a record. */
-export type Revision = Pick<Installation, 'config' | 'reason'>;
+/** What a revision changes. */
+export interface Revision {
+  readonly reason: string;
+  /** Present where the settings change; undefined then goes back to the defaults. */
+  readonly settings?: { readonly config: Installation['config'] };
+  readonly secrets?: SecretChange;
+}
 
 /**
  * Makes changes of installations: decide, start beside, record, switch. One change at a time per owner, so that
@@ -89,7 +96,7 @@ export class InstallationChanges {
   }
 
   /**
-   * Gives an installation other settings. As with a new version, an isolate with them starts beside the old one, and
+   * Gives an installation other settings or secrets. As with a new version, an isolate with them starts beside the old one, and
    * calls switch over in one step: those in flight end with what they began with.
    *
    * @throws Problem `not-installed`, what `revise` throws, or that of the start; then nothing has changed
@@ -99,22 +106,11 @@ export class InstallationChanges {
     name: string,
     revise: (before: Installation) => Revision | undefined,
   ): Promise<Installation> {
-    const { registry, store, lifecycle } = this.options;
     return this.queue.run(ownerKey, async () => {
-      const before = registry.own(ownerKey, name)?.record;
+      const before = this.options.registry.own(ownerKey, name)?.record;
       if (before === undefined) throw notInstalled(name);
       const revision = revise(before);
-      if (revision === undefined) return before;
-      const next = lifecycle.make(this.revised(before, revision));
-      await lifecycle.start([next]);
-      try {
-        await store.change({ save: [next.record] });
-      } catch (error) {
-        lifecycle.abandon([next]);
-        throw error;
-      }
-      for (const retired of registry.switchTo([next])) lifecycle.retire(retired);
-      return next.record;
+      return revision === undefined ? before : this.commitRevision(before, revision);
     });
   }
 
@@ -157,14 +153,35 @@ export class InstallationChanges {
     return steps.map(({ record }) => record);
   }
 
-  private revised(before: Installation, revision: Revision): Installation {
+  private async commitRevision(before: Installation, revision: Revision): Promise<Installation> {
+    const { registry, store, lifecycle, vault } = this.options;
+    const { secrets } = revision;
+    const { id, granted } = before;
+    const next = lifecycle.make(
+      this.revised(before, revision),
+      secrets && (() => vault.valuesAfter(id, granted.secrets, secrets)),
+    );
+    // What cannot run now can still be given other settings, and above all be rid of a secret.
+    if (next.record.state === 'running') await lifecycle.start([next]);
+    try {
+      await store.change({ save: [next.record], secrets });
+    } catch (error) {
+      lifecycle.abandon([next]);
+      throw error;
+    }
+    if (secrets !== undefined) vault.apply(secrets);
+    for (const retired of registry.switchTo([next])) lifecycle.retire(retired);
+    return next.record;
+  }
+
+  private revised(before: Installation, { reason, settings }: Revision): Installation {
     const nowMs = this.now();
+    const isStopped = before.state === 'quarantined' || before.state === 'broken';
     return {
       ...before,
-      ...revision,
+      ...settings,
       generation: before.generation + 1,
-      state: 'running',
-      sinceMs: nowMs,
+      ...(isStopped ? {} : { state: 'running', reason, sinceMs: nowMs }),
       // Two changes within a millisecond are two: the entity tag is made of it.
       updatedAtMs: Math.max(nowMs, before.updatedAtMs + 1),
     };

@@ -359,7 +359,7 @@ test('describes itself to everybody', async () => {
     id: 'local',
     audience: 'urn:proxylet:engine:local',
     runtimes: [{ type: 'isolate', version: '1.0.0' }],
-    capabilities: ['kv'],
+    capabilities: expect.arrayContaining(['kv', 'secrets']) as unknown,
     limits: { memoryMb: 256, cpuMs: 30_000, timeoutMs: 120_000, bodyBytes: 64 * 1024 * 1024 },
     issuers: [engine.issuer.url],
   });

@@ -16,5 +16,5 @@ export function revisedSettings(
 ): Revision | undefined {
   assertSettings(manifest, config);
   if (isDeepStrictEqual(before, config)) return undefined;
-  return { config, reason: 'settings changed' };
+  return { reason: 'settings changed', settings: { config } };
 }

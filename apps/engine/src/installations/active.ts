@@ -13,6 +13,8 @@ export interface GuestSettings {
   readonly defaultLimits: Omit<GuestLimits, 'bodyBytes' | 'subrequests'>;
   readonly bodyBytes: number;
   readonly subrequests: number;
+  /** Opens what is stored for the names it was granted. */
+  readonly secretsOf: (record: Installation) => Readonly<Record<string, string>>;
 }
 
 /** An installation that takes calls: its record, the guest behind it, and what a call needs at hand. */
@@ -47,11 +49,15 @@ export class Active {
   }
 }
 
-/** @param loadCode reads the main module from the artifact store when an isolate starts */
+/**
+ * @param loadCode reads the main module from the artifact store when an isolate starts
+ * @param secrets opened when an isolate starts, and not kept
+ */
 export function guestOf(
   record: Installation,
   settings: GuestSettings,
   loadCode: () => Promise<GuestCode>,
+  secrets: () => Readonly<Record<string, string>> = () => settings.secretsOf(record),
 ): Guest {
   const { owner, name, version, manifest, granted, config } = record;
   return {
@@ -76,7 +82,9 @@ export function guestOf(
         Object.keys(manifest.dependencies ?? {}).map((one) => [bindingOf(one), one]),
       ),
       config: mergedSettings(manifest, config),
-      secrets: {},
+      get secrets() {
+        return secrets();
+      },
     },
     owner: { subject: owner.subject, issuer: owner.issuer, roles: [] },
   };

@@ -1,5 +1,5 @@
 import { Problem } from '@proxylet/contract';
-import type { Sandbox } from '@proxylet/sandbox';
+import type { GuestCode, Sandbox } from '@proxylet/sandbox';
 import type { CallMetrics } from '../data-plane/call-metrics.js';
 import { Active, type GuestSettings, guestOf } from './active.js';
 import type { Installation } from './installation.js';
@@ -23,10 +23,14 @@ const drainGraceMs = 5000;
 export class Lifecycle {
   constructor(private readonly options: LifecycleOptions) {}
 
-  /** A guest for the record; not yet known to anyone. */
-  make(record: Installation): Active {
+  /**
+   * A guest for the record; not yet known to anyone.
+   *
+   * @param secrets in place of those that are stored, while a change of them is not yet
+   */
+  make(record: Installation, secrets?: () => Readonly<Record<string, string>>): Active {
     const { settings, metrics, source } = this.options;
-    const guest = guestOf(record, settings, async () => {
+    const loadCode = async (): Promise<GuestCode> => {
       try {
         const code = await source.code(record.digest);
         active.fault = undefined;
@@ -35,7 +39,8 @@ export class Lifecycle {
         if (error instanceof Problem) this.broke(active, error);
         throw error;
       }
-    });
+    };
+    const guest = guestOf(record, settings, loadCode, secrets);
     const active: Active = new Active(record, guest, metrics.of(record.name, record.version));
     return active;
   }

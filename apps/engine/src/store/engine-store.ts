@@ -1,14 +1,19 @@
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import type { EgressRule } from '../egress/egress-rules.js';
 import type { Installation } from '../installations/installation.js';
+import type { SealedSecret } from '../secrets/sealing.js';
+import type { SecretChange } from '../secrets/secret-vault.js';
 import { onStorage } from './on-storage.js';
 import { Initial1700000000000 } from './migrations/1700000000000-initial.js';
-import { egressTable, fromRow, type InstallationRow, installationTable, toRow } from './tables.js';
+import { Secrets1763000000000 } from './migrations/1763000000000-secrets.js';
+import { egressTable, fromRow, installationTable, secretTable, toRow } from './tables.js';
 
 /** What one change writes: all of it or nothing. */
 export interface InstallationChange {
   readonly save: readonly Installation[];
+  /** Ids of installations that go, with their secrets. */
   readonly remove?: readonly string[];
+  readonly secrets?: SecretChange | undefined;
 }
 
 /** The engine's database: installations and opened origins. Calls never wait for it; only changes do. */
@@ -23,8 +28,8 @@ export class EngineStore implements AsyncDisposable {
     const source = new DataSource({
       type: 'better-sqlite3',
       database: file,
-      entities: [installationTable, egressTable],
-      migrations: [Initial1700000000000],
+      entities: [installationTable, egressTable, secretTable],
+      migrations: [Initial1700000000000, Secrets1763000000000],
       migrationsRun: true,
       migrationsTransactionMode: 'all',
       synchronize: false,
@@ -41,8 +46,21 @@ export class EngineStore implements AsyncDisposable {
     return (await this.source.getRepository(installationTable).find()).map(fromRow);
   }
 
-  async change({ save, remove = [] }: InstallationChange): Promise<void> {
-    await this.write((manager) => changeRows(manager, save.map(toRow), remove));
+  async change(change: InstallationChange): Promise<void> {
+    await this.write((manager) => changeRows(manager, change));
+  }
+
+  async secrets(): Promise<SealedSecret[]> {
+    return this.source.getRepository(secretTable).find();
+  }
+
+  async resealSecrets(secrets: readonly SealedSecret[]): Promise<void> {
+    await this.write(async (manager) => {
+      const rows = manager.getRepository(secretTable);
+      for (const { installationId, name, keyId, sealed } of secrets) {
+        await rows.update({ installationId, name }, { keyId, sealed });
+      }
+    });
   }
 
   async egressRules(): Promise<EgressRule[]> {
@@ -103,10 +121,17 @@ async function rollBack(runner: QueryRunner): Promise<void> {
 
 async function changeRows(
   manager: EntityManager,
-  save: readonly InstallationRow[],
-  remove: readonly string[],
+  { save, remove = [], secrets }: InstallationChange,
 ): Promise<void> {
   const rows = manager.getRepository(installationTable);
-  for (const id of remove) await rows.delete({ id });
-  if (save.length > 0) await rows.save([...save]);
+  const secretRows = manager.getRepository(secretTable);
+  for (const id of remove) {
+    await rows.delete({ id });
+    await secretRows.delete({ installationId: id });
+  }
+  if (save.length > 0) await rows.save(save.map(toRow));
+  for (const { installationId, name } of secrets?.remove ?? []) {
+    await secretRows.delete({ installationId, name });
+  }
+  if (secrets !== undefined && secrets.save.length > 0) await secretRows.save([...secrets.save]);
 }

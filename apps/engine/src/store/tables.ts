@@ -2,6 +2,7 @@ import type { Digest } from '@proxylet/contract';
 import { EntitySchema } from 'typeorm';
 import type { Installation } from '../installations/installation.js';
 import type { EgressRule } from '../egress/egress-rules.js';
+import type { SealedSecret } from '../secrets/sealing.js';
 
 /** Row of `installations`: an `Installation` with its owner spread out. */
 export interface InstallationRow extends Omit<Installation, 'owner' | 'previous' | 'config'> {
@@ -48,6 +49,20 @@ export const egressTable = new EntitySchema<EgressRule>({
     proxylets: { type: 'simple-json' },
     changedBy: { type: 'text', name: 'changed_by' },
     changedAtMs: { type: 'integer', name: 'changed_at_ms' },
+  },
+});
+
+export const secretTable = new EntitySchema<SealedSecret>({
+  name: 'Secret',
+  tableName: 'secrets',
+  columns: {
+    installationId: { type: 'text', primary: true, name: 'installation_id' },
+    name: { type: 'text', primary: true },
+    keyId: { type: 'text', name: 'key_id' },
+    sealed: { type: 'text' },
+    createdAtMs: { type: 'integer', name: 'created_at_ms' },
+    changedAtMs: { type: 'integer', name: 'changed_at_ms' },
+    changedBy: { type: 'text', name: 'changed_by' },
   },
 });
 
