@@ -178,14 +178,25 @@ class Writer {
   }
 
   #index(proxylet_id, target, manifest, readme, { isSunken, newestAt, downloads }) {
-    const { termsOf, rankOf, standingRank, popularityOf, isPopular, factsOf, indexFormat, skeletonOf } =
-      this.product;
+    const {
+      termsOf,
+      rankOf,
+      standingRank,
+      popularityOf,
+      isPopular,
+      factsOf,
+      indexFormat,
+      isListed,
+      skeletonOf,
+    } = this.product;
     const popularity = popularityOf(downloads, 0);
     const standing = standingRank({ popularity, newestAt, isSunken });
     const { terms, forgiving } = termsOf(target, factsOf(manifest), readme);
     const words = [...terms].map(([term, tier]) => [this.#word(term), tier]);
     for (const [word_id, tier] of words)
       this.#add('search_posting', { word_id, rank: rankOf(tier) + standing, proxylet_id });
+    for (const term of terms.keys())
+      if (isListed(term)) this.#add('search_facet', { word_id: this.#word(term), ...target, proxylet_id });
     for (const word of forgiving) this.#variants(word);
     const { name, description, keywords, version, runtime, capabilities } = manifest;
     const item = {

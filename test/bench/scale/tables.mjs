@@ -19,6 +19,7 @@ const order = [
   'search_word',
   'search_variant',
   'search_posting',
+  'search_facet',
   'search_doc',
 ];
 

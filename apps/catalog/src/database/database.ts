@@ -16,6 +16,7 @@ import { NoSearchText1763700004100 } from './migrations/1763700004100-no-search-
 import { SearchByWord1763700004200 } from './migrations/1763700004200-search-by-word.js';
 import { AuditVia1763700005000 } from './migrations/1763700005000-audit-via.js';
 import { UploadToken1763700005100 } from './migrations/1763700005100-upload-token.js';
+import { SearchFacet1763700005200 } from './migrations/1763700005200-search-facet.js';
 import { MirrorItemRow, MirrorNamespaceRow, MirrorStateRow } from './mirror.entity.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
@@ -71,6 +72,7 @@ const migrations = [
   SearchByWord1763700004200,
   AuditVia1763700005000,
   UploadToken1763700005100,
+  SearchFacet1763700005200,
 ];
 
 const maxAttempts = 5;

@@ -4,9 +4,9 @@ import type { EntityManager } from 'typeorm';
 import { skeletonOf } from '../confusable/skeleton.js';
 import type { ProxyletItem } from '../proxylet/proxylet.schemas.js';
 import { parseFacts } from '../proxylet/version-facts.js';
-import { isPopular, popularityOf, rankOf, standingRank, type Tier } from './rank.js';
+import { isPopular, popularityOf, rankOf, standingRank, type Tier, tiers } from './rank.js';
 import * as sql from './search-sql.js';
-import { indexFormat, type Indexed, termsOf } from './terms.js';
+import { indexFormat, type Indexed, isListed, termsOf } from './terms.js';
 import { hashOf, indexedTypos, variantsOf } from './words.js';
 
 /**
@@ -88,7 +88,26 @@ async function writePostings(
   if (gone.length > 0) await sql.deletePostings(manager, [proxyletId, JSON.stringify(gone)]);
   const added = [...wanted].map(([w, r]) => ({ w, r }));
   if (added.length > 0) await sql.insertPostings(manager, [proxyletId, JSON.stringify(added)]);
+  await writeFacets(manager, proxyletId, listedIds(indexed, ids), before);
   return JSON.stringify(pairs);
+}
+
+/** Words of what lists are made by. A namespace needs none: names begin with it. */
+function listedIds({ terms }: Indexed, ids: ReadonlyMap<string, number>): number[] {
+  return [...terms.keys()].filter(isListed).flatMap((term) => ids.get(term) ?? []);
+}
+
+/** What a proxylet no longer has goes; rows of a namespace's facet never were. */
+async function writeFacets(
+  manager: EntityManager,
+  proxyletId: number,
+  now: readonly number[],
+  before: sql.DocHead | undefined,
+): Promise<void> {
+  const had = wordsOfDoc(before?.words).flatMap(([id, tier]) => (tier === tiers.facet ? [id] : []));
+  const gone = had.filter((id) => !now.includes(id));
+  if (gone.length > 0) await sql.deleteFacets(manager, [proxyletId, JSON.stringify(gone)]);
+  if (now.length > 0) await sql.insertFacets(manager, [proxyletId, JSON.stringify(now)]);
 }
 
 type WordTier = readonly [id: number, tier: Tier];

@@ -2,11 +2,12 @@ import type { Page } from '@proxylet/contract';
 import { decodeCursor, encodeCursor } from '@proxylet/nest';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import type { SqlValue } from '../database/sql.js';
+import { type SqlValue, statement } from '../database/sql.js';
 import type { ProxyletItem } from '../proxylet/proxylet.schemas.js';
 import { SearchEffort } from './effort.js';
 import { findWords } from './search-sql.js';
 import { type Filter, isThere, prepared } from './search-stage.js';
+import { isListed } from './terms.js';
 
 export interface List {
   /** Terms of the index. */
@@ -19,8 +20,12 @@ export interface List {
 
 const nameCursor = z.strictObject({ namespace: z.string(), name: z.string() });
 type NamePlace = z.output<typeof nameCursor>;
-/** Facets with fewer rows are read whole and sorted; a list by name is run through for commoner ones. */
-const rareRows = 500;
+/** Rows up to which facets are told apart by how many proxylets have them. */
+const countedRows = 2000;
+
+const countFacet = statement<{ rows: number | string }>(
+  `SELECT COUNT(*) AS rows FROM (SELECT 1 FROM search_facet x WHERE x.word_id = $1 LIMIT ${countedRows}) y`,
+);
 
 interface Listed extends NamePlace {
   readonly item: string;
@@ -33,14 +38,15 @@ export async function listByName(
   filter: Filter,
 ): Promise<Page<ProxyletItem>> {
   let after = cursor === undefined ? undefined : decodeCursor(cursor, nameCursor);
-  const words = (await findWords(manager, [JSON.stringify(facets)])).map(({ id }) => id);
-  if (words.length < new Set(facets).size) return { items: [] };
-  const rare = await rareOf(manager, words);
+  const listed = facets.filter(isListed);
+  const words = (await findWords(manager, [JSON.stringify(listed)])).map(({ id }) => id);
+  if (words.length < new Set(listed).size) return { items: [] };
+  const lead = await rarestOf(manager, words);
   const effort = new SearchEffort();
   const items: ProxyletItem[] = [];
   for (;;) {
-    const rows = effort.next(limit + 1 - items.length, words.length > 0);
-    const { hits, last } = await readPart(manager, { words, rare, namespace, after, rows }, filter);
+    const rows = effort.next(limit + 1 - items.length, words.length > 1);
+    const { hits, last } = await readPart(manager, { words, lead, namespace, after, rows }, filter);
     for (const { item, ...place } of hits) {
       if (items.length === limit) return { items, nextCursor: encodeCursor(after) };
       items.push(JSON.parse(item) as ProxyletItem);
@@ -55,7 +61,8 @@ export async function listByName(
 
 interface Rows {
   readonly words: readonly number[];
-  readonly rare: number | undefined;
+  /** The one of them whose proxylets are run through; undefined where there are none: all are. */
+  readonly lead: number | undefined;
   readonly namespace: string | undefined;
   readonly after: NamePlace | undefined;
   readonly rows: number;
@@ -70,25 +77,25 @@ interface Part {
 /** Looks at so many of the next rows by name. */
 async function readPart(
   manager: EntityManager,
-  { words, rare, namespace, after, rows }: Rows,
+  { words, lead, namespace, after, rows }: Rows,
   { reader, only }: Filter,
 ): Promise<Part> {
   const values: SqlValue[] = [];
   const bind = (value: SqlValue): string => `$${values.push(value)}`;
+  const id = lead === undefined ? 'x.id' : 'x.proxylet_id';
   const conditions = [
-    ...(rare === undefined ? [] : [`f.word_id = ${bind(rare)}`, 'x.id = f.proxylet_id']),
+    ...(lead === undefined ? [] : [`x.word_id = ${bind(lead)}`]),
     ...(namespace === undefined ? [] : [`x.namespace = ${bind(namespace)}`]),
     ...(after === undefined
       ? []
       : [`(x.namespace, x.name) > (${bind(after.namespace)}, ${bind(after.name)})`]),
-    ...(only === undefined ? [] : [`x.id IN (${only.map(bind).join(', ')})`]),
+    ...(only === undefined ? [] : [`${id} IN (${only.map(bind).join(', ')})`]),
     '1 = 1',
   ];
-  const next = `SELECT x.id, x.namespace, x.name
-    FROM ${rare === undefined ? '' : 'search_posting f CROSS JOIN '}proxylet x
+  const next = `SELECT ${id} AS id, x.namespace, x.name FROM ${lead === undefined ? 'proxylet' : 'search_facet'} x
     WHERE ${conditions.join(' AND ')} ORDER BY x.namespace, x.name`;
   const wanted = [
-    ...words.filter((word) => word !== rare).map((word) => hasFacet(bind(word))),
+    ...words.filter((word) => word !== lead).map((word) => hasFacet(bind(word))),
     isThere('search_doc d WHERE d.proxylet_id = a.id'),
     isThere(`proxylet p WHERE p.id = a.id AND ${reader.condition('p', bind)}`),
   ];
@@ -112,13 +119,14 @@ function hasFacet(word: string): string {
   return isThere(`search_posting b WHERE b.proxylet_id = a.id AND b.word_id = ${word}`);
 }
 
-/** One of the words that few proxylets have, if there is any. */
-async function rareOf(manager: EntityManager, words: readonly number[]): Promise<number | undefined> {
-  for (const word of words) {
-    const rows = await prepared<{ one: number }>(
-      `SELECT 1 AS one FROM search_posting WHERE word_id = $1 LIMIT ${rareRows}`,
-    )(manager, [word]);
-    if (rows.length < rareRows) return word;
-  }
-  return undefined;
+/** Of facets, one that fewest proxylets have, as far as `countedRows` tells. */
+async function rarestOf(manager: EntityManager, words: readonly number[]): Promise<number | undefined> {
+  if (words.length < 2) return words[0];
+  const counts = await Promise.all(
+    words.map(async (word) => {
+      const [row] = await countFacet(manager, [word]);
+      return { word, rows: Number(row?.rows) };
+    }),
+  );
+  return counts.toSorted((a, b) => a.rows - b.rows)[0]?.word;
 }

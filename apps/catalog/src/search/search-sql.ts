@@ -69,6 +69,22 @@ export const insertPostings = statement(
   `INSERT INTO search_posting (word_id, rank, proxylet_id)
    SELECT x.value ->> 'w', x.value ->> 'r', $1 FROM json_each($2) AS x`,
 );
+/** By a JSON list of word ids. */
+export const deleteFacets = statement(
+  `DELETE FROM search_facet WHERE (namespace, name) = (SELECT p.namespace, p.name FROM proxylet p WHERE p.id = $1)
+   AND word_id = ANY (ARRAY(SELECT CAST(json_array_elements_text($2::json) AS integer)))`,
+  `DELETE FROM search_facet WHERE (namespace, name) = (SELECT p.namespace, p.name FROM proxylet p WHERE p.id = $1)
+   AND word_id IN (SELECT value FROM json_each($2))`,
+);
+/** From a JSON list of word ids. */
+export const insertFacets = statement(
+  `INSERT INTO search_facet (word_id, namespace, name, proxylet_id)
+   SELECT CAST(x.value AS integer), p.namespace, p.name, p.id
+   FROM json_array_elements_text($2::json) AS x (value) JOIN proxylet p ON p.id = $1 ON CONFLICT DO NOTHING`,
+  `INSERT INTO search_facet (word_id, namespace, name, proxylet_id)
+   SELECT x.value, p.namespace, p.name, p.id
+   FROM json_each($2) AS x JOIN proxylet p ON p.id = $1 WHERE 1 = 1 ON CONFLICT DO NOTHING`,
+);
 /** Moves rows of a proxylet as one, by a JSON list of word ids. */
 export const shiftPostings = statement(
   `UPDATE search_posting SET rank = rank + $2 WHERE proxylet_id = $1

@@ -117,6 +117,37 @@ describe.each(databases)('search, kept in %s', (kind) => {
     expect([await find('q=walrus'), await find('q=ostrich')]).toEqual([['acme/fresh'], []]);
   });
 
+  it('lists by what the newest version asks, and page by page by two of them', async () => {
+    const names = ['ant', 'bee', 'cat', 'dog', 'eel'].map((name) => `lists/${name}`);
+    await paula.put('/v1/namespaces/lists');
+    for (const name of names)
+      await paula.publish({ name, manifest: { capabilities: ['device:sieve', 'device:anvil'] } });
+    await paula.publish({
+      name: 'lists/cat',
+      version: '1.1.0',
+      manifest: { capabilities: ['device:anvil'] },
+    });
+    const seen: string[] = [];
+    for (let cursor = ''; ; ) {
+      const { body } = await reader.get(
+        `/v1/proxylets?capability=device:sieve&runtime=isolate&limit=2${cursor}`,
+      );
+      seen.push(...body.items.map(({ name }: { name: string }) => name));
+      if (body.nextCursor === undefined) break;
+      cursor = `&cursor=${body.nextCursor}`;
+    }
+    expect(seen).toEqual(names.filter((name) => name !== 'lists/cat'));
+    const fans = await reader.get('/v1/proxylets?capability=device:anvil&namespace=lists');
+    expect(fans.body.items.map(({ name }: { name: string }) => name)).toEqual(names);
+    await paula.publish({
+      name: 'lists/cat',
+      version: '1.2.0',
+      manifest: { capabilities: ['device:sieve'] },
+    });
+    const lamps = await reader.get('/v1/proxylets?capability=device:sieve&namespace=lists');
+    expect(lamps.body.items.map(({ name }: { name: string }) => name)).toEqual(names);
+  });
+
   it('lets what was withdrawn sink below everything else', async () => {
     for (const name of ['acme/kettle', 'acme/kettle-two', 'acme/boiler'])
       await paula.publish({

@@ -29,6 +29,11 @@ export const facet = {
   capability: (name: string): string => `#c:${name}`,
 };
 
+/** Whether lists are made by this term: a runtime's or a capability's. */
+export function isListed(term: string): boolean {
+  return term.startsWith('#r:') || term.startsWith('#c:');
+}
+
 /** Everything a proxylet is found by. README text counts with its first words only: it is the longest and says least. */
 export function termsOf(
   { namespace, name }: QualifiedName,
