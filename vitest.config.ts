@@ -6,7 +6,7 @@ const oneBackendOnly = [
   'apps/catalog/src/publish/{bad-input,store-fault}.int-spec.ts',
   'apps/catalog/src/blob/blob-store.int-spec.ts',
   'apps/catalog/src/rights/{rights-migration,secrets-in-logs}.int-spec.ts',
-  'apps/catalog/src/{bundle,database,ledger,mirror,operate,webhook}/*.int-spec.ts',
+  'apps/catalog/src/{bundle,database,ledger,mirror,operate,sealing,webhook}/*.int-spec.ts',
 ];
 
 /**

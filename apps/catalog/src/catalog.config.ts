@@ -6,6 +6,7 @@ import { bundleSettings } from './bundle/bundle.config.js';
 import { ledgerSettings } from './ledger/ledger.config.js';
 import { rightsSettings } from './rights/rights.config.js';
 import { mirrorSettings } from './mirror/mirror.config.js';
+import { sealingSettings } from './sealing/sealing.config.js';
 import { webhookSettings } from './webhook/webhook.config.js';
 import { publishSettings } from './publish/publish.config.js';
 
@@ -64,6 +65,7 @@ export const catalogSettings = {
   ...frontSettings,
   ...ledgerSettings,
   ...rightsSettings,
+  ...sealingSettings,
   ...webhookSettings,
   ...mirrorSettings,
   ...bundleSettings,

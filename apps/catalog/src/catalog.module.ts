@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type DynamicModule, Inject, type OnApplicationShutdown } from '@nestjs/common';
 import { MainChecker } from '@proxylet/artifact';
-import { HealthChecks } from '@proxylet/nest';
+import { HealthChecks, LOG, type Log } from '@proxylet/nest';
 import { BlobController } from './blob/blob.controller.js';
 import { Artifacts } from './blob/artifacts.js';
 import type { BlobStore } from './blob/blob-store.js';
@@ -29,6 +29,8 @@ import { ResolveService } from './resolve/resolve.service.js';
 import { rightsControllers, rightsProviders } from './rights/parts.js';
 import { Popularity } from './search/popularity.js';
 import { SearchCatchUp } from './search/search-catch-up.js';
+import { openSecretBox } from './sealing/open-box.js';
+import { SecretBox } from './sealing/secret-box.js';
 import { ServiceController } from './service/service.controller.js';
 import { ServiceQueries } from './service/service-queries.js';
 import { ServiceService } from './service/service.service.js';
@@ -83,6 +85,12 @@ export class CatalogModule implements OnApplicationShutdown {
           provide: Database,
           useFactory: () => Database.open({ url: config.databaseUrl, folder }),
           inject: [FolderLock],
+        },
+        {
+          provide: SecretBox,
+          useFactory: (database: Database, log: Log) =>
+            openSecretBox({ database, folder, given: config.secretsKeys, log }),
+          inject: [Database, LOG],
         },
         { provide: BLOB_STORE, useFactory: () => openBlobStore(config, folder) },
         {

@@ -18,7 +18,13 @@ export function idmProcess({ stateDir, settings }: ServiceOptions): ServiceProce
   });
 }
 
-export function catalogProcess(options: ServiceOptions & { readonly issuer: string }): ServiceProcess {
+export interface CatalogOptions extends ServiceOptions {
+  readonly issuer: string;
+  /** For catalogs that share a database; one by itself makes its own. */
+  readonly secretsKey?: string | undefined;
+}
+
+export function catalogProcess(options: CatalogOptions): ServiceProcess {
   return new ServiceProcess({
     name: 'catalog',
     main: inWorkspace('apps/catalog/dist/main.js'),
@@ -26,6 +32,7 @@ export function catalogProcess(options: ServiceOptions & { readonly issuer: stri
       PROXYLET_STATE_DIR: options.stateDir,
       PROXYLET_CATALOG_PORT: String(port),
       PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: options.issuer }]),
+      ...(options.secretsKey === undefined ? {} : { PROXYLET_CATALOG_SECRETS_KEY: options.secretsKey }),
       ...options.settings,
     }),
   });

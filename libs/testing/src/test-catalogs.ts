@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,8 +35,9 @@ export async function startTestCatalogs({
   try {
     await idm.start();
     const folders = Array.from({ length: count }, (_, index) => join(stateDir, `replica-${index}`));
+    const secretsKey = count > 1 ? randomBytes(32).toString('base64') : undefined;
     for (const folder of folders) {
-      services.push(catalogProcess({ stateDir: folder, settings, issuer: idm.url }));
+      services.push(catalogProcess({ stateDir: folder, settings, issuer: idm.url, secretsKey }));
     }
     await Promise.all(services.map((service) => service.start()));
     return {

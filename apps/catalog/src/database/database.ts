@@ -17,6 +17,7 @@ import { SearchByWord1763700004200 } from './migrations/1763700004200-search-by-
 import { AuditVia1763700005000 } from './migrations/1763700005000-audit-via.js';
 import { UploadToken1763700005100 } from './migrations/1763700005100-upload-token.js';
 import { SearchFacet1763700005200 } from './migrations/1763700005200-search-facet.js';
+import { Sealing1763700005300 } from './migrations/1763700005300-sealing.js';
 import { MirrorItemRow, MirrorNamespaceRow, MirrorStateRow } from './mirror.entity.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
@@ -32,7 +33,7 @@ import { BlobRow, IdempotencyRow } from './record.entity.js';
 import { PublishTokenRow, TrustPolicyRow, UsedTokenRow } from './rights.entity.js';
 import { ServiceRow, ServiceVersionRow } from './service.entity.js';
 import { isDeadlock, onStorage } from './storage-fault.js';
-import { DeliveryRow, LeaseRow, WebhookRow } from './webhook.entity.js';
+import { DeliveryRow, LeaseRow, SealingKeyRow, WebhookRow } from './webhook.entity.js';
 
 const entities = [
   NamespaceRow,
@@ -52,6 +53,7 @@ const entities = [
   WebhookRow,
   DeliveryRow,
   LeaseRow,
+  SealingKeyRow,
   MirrorNamespaceRow,
   MirrorItemRow,
   MirrorStateRow,
@@ -73,6 +75,7 @@ const migrations = [
   AuditVia1763700005000,
   UploadToken1763700005100,
   SearchFacet1763700005200,
+  Sealing1763700005300,
 ];
 
 const maxAttempts = 5;

@@ -12,7 +12,7 @@ export class WebhookRow {
   @Column('text')
   url!: string;
 
-  /** `whsec_<base64>`: needed as it is to sign with, so it is kept as it is; given out once. */
+  /** `whsec_<base64>`, sealed by `SecretBox`: needed to sign with, and given out once. */
   @Column('text')
   secret!: string;
 
@@ -97,4 +97,17 @@ export class LeaseRow {
   /** Free again from then on. */
   @Column('text')
   until!: string;
+}
+
+/** One row: the key that secrets in this database are sealed under. */
+@Entity('sealing_key')
+export class SealingKeyRow {
+  @PrimaryColumn('integer')
+  id!: number;
+
+  @Column('text', { name: 'key_id' })
+  keyId!: string;
+
+  @Column('text')
+  since!: string;
 }

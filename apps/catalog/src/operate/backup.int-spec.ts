@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -113,6 +113,7 @@ describe('an embedded catalog', () => {
     ]);
     expect(report).toMatchObject({ folder: target, archives: expect.any(Number) });
     expect(JSON.parse(await readFile(join(target, 'backup.json'), 'utf8'))).toEqual(report);
+    expect((await stat(join(target, 'secrets.key'))).mode & 0o777).toBe(0o600);
     await goOn(user);
 
     await catalog?.stop();

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, mkdir, open, opendir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, open, opendir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 
@@ -27,6 +27,7 @@ export async function backUp(from: string, to: string, withArchives: boolean): P
   await rm(join(to, 'backup.json'), { force: true });
   const at = new Date().toISOString();
   const databaseBytes = await copyDatabase(join(from, 'catalog.db'), join(to, 'catalog.db'));
+  await copyKey(join(from, 'secrets.key'), join(to, 'secrets.key'));
   const archives = { total: 0, copied: 0 };
   if (withArchives) await copyTree(join(from, 'blobs/sha256'), join(to, 'blobs/sha256'), archives);
   const report = { at, folder: to, databaseBytes, archives: archives.total, copied: archives.copied };
@@ -51,6 +52,17 @@ async function copyDatabase(from: string, to: string): Promise<number> {
   await sync(partial);
   await rename(partial, to);
   return (await stat(to)).size;
+}
+
+/** Without it the secrets in the copied database are lost; a catalog that was given its key has none here. */
+async function copyKey(from: string, to: string): Promise<void> {
+  if ((await sizeOf(from)) === undefined) return;
+  const partial = `${to}.partial`;
+  await rm(partial, { force: true });
+  await copyFile(from, partial);
+  await chmod(partial, 0o600);
+  await sync(partial);
+  await rename(partial, to);
 }
 
 async function copyTree(from: string, to: string, counts: { total: number; copied: number }): Promise<void> {

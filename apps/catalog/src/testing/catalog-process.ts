@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ServiceProcess } from '@proxylet/testing';
+import { secretsKey } from './secrets-key.js';
 import { startIssuer, type TestIssuer } from './issuer.js';
 
 export interface CatalogProcess extends AsyncDisposable {
@@ -26,6 +27,8 @@ export async function startCatalogProcess(
       PROXYLET_CATALOG_PORT: String(port),
       PROXYLET_LOG_LEVEL: 'warn',
       PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: issuer.url, algs: ['ES256'] }]),
+      // The same for all that share a database.
+      PROXYLET_CATALOG_SECRETS_KEY: secretsKey,
       ...environment,
     }),
   });

@@ -7,6 +7,7 @@ import supertest from 'supertest';
 import { catalogApp, catalogFolder, catalogSettings } from '../../dist/index.js';
 import { archiveOf, type ArchiveWishes } from './archives.js';
 import { backendOf } from './backend.js';
+import { secretsKey } from './secrets-key.js';
 import { startIssuer, type TestIssuer, type TokenWishes } from './issuer.js';
 
 export type Answer = supertest.Response;
@@ -54,6 +55,8 @@ export async function startCatalog(
   const issuer = await startIssuer();
   const replicaSettings = {
     PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: issuer.url, algs: ['ES256'] }]),
+    // The same for all that share a database.
+    PROXYLET_CATALOG_SECRETS_KEY: secretsKey,
     ...backend.settings,
     ...environment,
   };

@@ -6,6 +6,8 @@ import { Lease } from '../database/lease.js';
 import { type DeliveryRow, WebhookRow } from '../database/webhook.entity.js';
 import { TargetRefused } from '../http/checked-address.js';
 import { FeedService } from '../ledger/feed.service.js';
+import { placeOfWebhook } from '../sealing/open-box.js';
+import { CannotOpen, SecretBox } from '../sealing/secret-box.js';
 import { cloudEventType } from './cloud-event.js';
 import { DeliveryLog, type Outcome } from './delivery-log.js';
 import { guardedPost } from './guarded-post.js';
@@ -44,6 +46,7 @@ export class WebhookWorker implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(WEBHOOK_POLICY) private readonly policy: WebhookPolicy,
     @Inject(ServiceInfo) private readonly info: ServiceInfo,
     @InjectLog() private readonly log: Log,
+    @Inject(SecretBox) private readonly box: SecretBox,
   ) {
     this.lease = new Lease(database, 'webhooks');
   }
@@ -129,14 +132,19 @@ export class WebhookWorker implements OnApplicationBootstrap, OnModuleDestroy {
     await this.deliveries.note(delivery, outcome);
   }
 
-  private async attempt({ url, secret }: WebhookRow, delivery: DeliveryRow): Promise<Outcome> {
+  private async attempt(hook: WebhookRow, delivery: DeliveryRow): Promise<Outcome> {
+    const secret = this.secretOf(hook);
+    if (secret === undefined) {
+      const error = 'the secret of this webhook cannot be read any more; make a new webhook';
+      return { kind: 'dead', status: null, error };
+    }
     const headers = {
       'content-type': cloudEventType,
       'user-agent': 'proxylet-catalog',
       ...signedHeaders(secret, delivery.id, Math.floor(Date.now() / 1000), delivery.body),
     };
     try {
-      const status = await guardedPost(url, headers, delivery.body, this.policy);
+      const status = await guardedPost(hook.url, headers, delivery.body, this.policy);
       if (status >= 200 && status < 300) return { kind: 'delivered', status };
       const error =
         status >= 300 && status < 400
@@ -145,6 +153,16 @@ export class WebhookWorker implements OnApplicationBootstrap, OnModuleDestroy {
       return this.failed(delivery, status, error);
     } catch (error) {
       return this.failed(delivery, null, reasonOf(error));
+    }
+  }
+
+  private secretOf({ id, secret }: WebhookRow): string | undefined {
+    try {
+      return this.box.open(secret, placeOfWebhook(id));
+    } catch (error) {
+      if (!(error instanceof CannotOpen)) throw error;
+      this.log.error({ err: error, webhook: id }, 'the secret of a webhook cannot be opened');
+      return undefined;
     }
   }
 

@@ -13,6 +13,8 @@ import { DeliveryRow, type DeliveryState, WebhookRow } from '../database/webhook
 import { isForbiddenLiteral } from '../http/checked-address.js';
 import { FeedService } from '../ledger/feed.service.js';
 import { NamespaceService } from '../namespace/namespace.service.js';
+import { placeOfWebhook } from '../sealing/open-box.js';
+import { SecretBox } from '../sealing/secret-box.js';
 import { newSecret } from './signature.js';
 import { WEBHOOK_POLICY, type WebhookPolicy } from './webhook-worker.js';
 import type {
@@ -34,17 +36,20 @@ export class WebhookService {
     @Inject(FeedService) private readonly feed: FeedService,
     @Inject(WEBHOOK_POLICY) private readonly policy: WebhookPolicy,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(SecretBox) private readonly box: SecretBox,
   ) {}
 
   /** It hears of what changes from now on. @throws Problem `not-found`, `forbidden`, `webhook-refused`, `quota-exceeded` */
   async create(namespace: string, wish: NewWebhook, principal: Principal): Promise<CreatedWebhook> {
     this.assertReachable(wish.url);
     const { last: position } = await this.feed.bounds();
+    const id = `wh_${randomBytes(12).toString('hex')}`;
+    const secret = newSecret();
     const row: WebhookRow = {
-      id: `wh_${randomBytes(12).toString('hex')}`,
+      id,
       namespace,
       url: wish.url,
-      secret: newSecret(),
+      secret: this.box.seal(secret, placeOfWebhook(id)),
       events: JSON.stringify(wish.events),
       isActive: 1,
       position,
@@ -58,7 +63,7 @@ export class WebhookService {
       await manager.insert(WebhookRow, row);
       return { action: 'webhook.create', row };
     });
-    return { ...viewOf(row, []), secret: row.secret };
+    return { ...viewOf(row, []), secret };
   }
 
   async list(namespace: string, principal: Principal): Promise<{ readonly items: readonly WebhookView[] }> {
