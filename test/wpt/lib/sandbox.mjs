@@ -43,7 +43,7 @@ function guestOf(id, source) {
     version: '1.0.0',
     loadCode: () => Promise.resolve({ source, filename: `${id}.js` }),
     limits,
-    bindings: { kv: false, dependencies: {}, config: {}, secrets: {} },
+    bindings: { kv: false, wasm: true, dependencies: {}, config: {}, secrets: {} },
     owner: user,
   };
 }
