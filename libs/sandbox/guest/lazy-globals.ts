@@ -7,7 +7,9 @@ const globalsOf: readonly (readonly [names: string, load: () => object])[] = [
   ['Crypto CryptoKey SubtleCrypto crypto', segments.crypto.get],
   ['FormData', segments.formData.get],
   ['MessageChannel MessageEvent MessagePort', segments.messaging.get],
+  ['FileReader ProgressEvent', segments.fileReader.get],
   ['Performance PerformanceEntry PerformanceMark PerformanceMeasure performance', segments.performance.get],
+  ['PerformanceObserver PerformanceObserverEntryList', segments.performance.get],
   ['ByteLengthQueuingStrategy CountQueuingStrategy', () => segments.streams.get().classes],
   [
     'ReadableStream ReadableStreamBYOBReader ReadableStreamBYOBRequest ReadableStreamDefaultController',

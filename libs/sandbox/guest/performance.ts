@@ -2,7 +2,10 @@ import { cloneOf } from './clone.js';
 import { DOMException } from './dom-exception.js';
 import { EventTarget } from './events.js';
 import { host } from './host.js';
+import { setTimeline, tellObservers } from './performance-observer.js';
 import { defineInterface, needArguments, toDictionary } from './webidl.js';
+
+export { PerformanceObserver, PerformanceObserverEntryList } from './performance-observer.js';
 
 const construct = Symbol('construct');
 /** Older entries give way: a timeline is no place to keep things. */
@@ -184,6 +187,7 @@ export class Performance extends EventTarget {
   #keep<T extends PerformanceEntry>(entry: T): T {
     if (this.#entries.length >= maxEntries) this.#entries.shift();
     this.#entries.push(entry);
+    tellObservers(entry);
     return entry;
   }
 
@@ -218,3 +222,4 @@ defineInterface(Performance, 'Performance', {
 });
 
 export const performance = new Performance(construct);
+setTimeline(() => performance);

@@ -23,6 +23,7 @@ export const segments = {
   blob: segment(() => require('./blob.js') as typeof import('./blob.js')),
   compression: segment(() => require('./compression.js') as typeof import('./compression.js')),
   crypto: segment(() => require('./crypto.js') as typeof import('./crypto.js')),
+  fileReader: segment(() => require('./file-reader.js') as typeof import('./file-reader.js')),
   formData: segment(() => require('./form-data.js') as typeof import('./form-data.js')),
   messaging: segment(() => require('./messaging.js') as typeof import('./messaging.js')),
   performance: segment(() => require('./performance.js') as typeof import('./performance.js')),

@@ -27,7 +27,7 @@ Reader.prototype.read = function (this: ReadableStreamDefaultReader) {
 };
 
 Stream.prototype.cancel = function (this: ReadableStream, reason?: unknown) {
-  disturbed.add(this);
+  if (this instanceof Stream) disturbed.add(this);
   return Reflect.apply(cancel, this, [reason]);
 };
 
@@ -42,6 +42,13 @@ for (const [name, value] of Object.entries({
 for (const [name, value] of Object.entries(ponyfill)) {
   Object.defineProperty(value, 'name', { value: name, configurable: true });
 }
+
+/** The library makes an iterator's prototype without the one of the language above it. */
+const asyncIterators = Object.getPrototypeOf(
+  // oxlint-disable-next-line require-yield -- asked for its prototype only
+  Object.getPrototypeOf(async function* () {}).prototype,
+) as object;
+Object.setPrototypeOf(Object.getPrototypeOf(new Stream().values()) as object, asyncIterators);
 
 export const classes = ponyfill;
 

@@ -91,8 +91,14 @@ export class TextDecoderStream {
   }
 }
 
+function isDetached(buffer: unknown): boolean {
+  return buffer instanceof ArrayBuffer && buffer.detached;
+}
+
 /** A chunk of bytes: a buffer or any view. */
 export function toBytes(chunk: unknown): Bytes {
+  // What was transferred meanwhile has become nothing.
+  if (isDetached(ArrayBuffer.isView(chunk) ? chunk.buffer : chunk)) return new Uint8Array(0);
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
   if (ArrayBuffer.isView(chunk)) {
     return new Uint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength);

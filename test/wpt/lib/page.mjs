@@ -40,7 +40,8 @@ function page(scores) {
 <!-- Made by \`node test/wpt/run.mjs --update\`; changes by hand are lost. -->
 
 Web-platform-tests (the dated copy in Debian's source of Node 20.19.2), each file in a fresh isolate of the real
-sandbox, and the same file on plain Node for comparison. Counted are the files that need no page (\`*.any.js\`).
+sandbox, and the same file on plain Node for comparison. The
+proxylet has the capability \`wasm\`, which some files need to come by memory of every kind. Counted are the files that need no page (\`*.any.js\`).
 A subtest that fails without an expectation fails the build, and so does one that passes against it.
 
 ${table(scores)}

@@ -81,7 +81,7 @@ globalThis.eval ??= (text) => wptTexts[text]();
 }
 
 function isExpression(text) {
-  return /^(new )?[A-Za-z_]/.test(text) && canParse(`(${text})`);
+  return /^\(?(new )?[A-Za-z_]/.test(text) && canParse(`(${text})`);
 }
 
 function canParse(text) {

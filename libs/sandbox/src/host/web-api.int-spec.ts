@@ -250,6 +250,16 @@ const cases: readonly [name: string, expression: string, expected: unknown][] = 
   ],
   ['a legacy encoding', `new TextDecoder('shift_jis').decode(new Uint8Array([0x82, 0xa0, 0x41]))`, 'あA'],
   [
+    'PerformanceObserver',
+    `await new Promise((done) => { new PerformanceObserver((list, self) => { self.disconnect(); done(list.getEntriesByName('seen').length) }).observe({ type: 'mark' }); performance.mark('seen'); })`,
+    1,
+  ],
+  [
+    'FileReader',
+    `await new Promise((done) => { const r = new FileReader(); r.onload = () => done([r.result, r.readyState]); r.readAsDataURL(new Blob(['hi'], { type: 'text/plain' })) })`,
+    ['data:text/plain;base64,aGk=', 2],
+  ],
+  [
     'performance and navigator',
     `[typeof performance.now(), typeof navigator.userAgent, self === globalThis]`,
     ['number', 'string', true],
@@ -257,7 +267,7 @@ const cases: readonly [name: string, expression: string, expected: unknown][] = 
 ];
 
 /** Where the guest differs from Node on purpose or by nature. */
-const guestOnly = new Set(['performance and navigator']);
+const guestOnly = new Set(['performance and navigator', 'FileReader']);
 
 describe('the web API inside', () => {
   let sut: SandboxFixture;
