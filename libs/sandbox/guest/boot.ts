@@ -46,6 +46,9 @@ const entries: readonly ((id: number, a: never, b: never, c: never) => unknown)[
   (id) => fireTimer(id),
   (id, text: string) => rejected(id, text),
   (id, bytes: number) => opEntries.uploadCredit(id, bytes),
+  (id, data: string | ArrayBuffer) => forCall(id, (call) => call.socket?.message(data)),
+  (id, code: number, reason: string) => forCall(id, (call) => call.socket?.closed(code, reason)),
+  (id, bytes: number) => forCall(id, (call) => call.socket?.written(bytes)),
 ];
 
 function forCall(id: number, act: (call: NonNullable<ReturnType<typeof calls.get>>) => void): void {

@@ -22,6 +22,8 @@ export class Call implements Activity {
   requestBody: BodySink | undefined;
   /** Answers an event, which is over when all of its work is. */
   atLast: (() => void) | undefined;
+  /** What comes of a WebSocket that it was answered with. */
+  socket: SocketSink | undefined;
   private loggedChars = 0;
 
   constructor(
@@ -82,6 +84,12 @@ export class Call implements Activity {
       isFull ? 'the log of this call is full: later lines are lost' : line,
     );
   }
+}
+
+export interface SocketSink {
+  message(data: string | ArrayBuffer): void;
+  closed(code: number, reason: string): void;
+  written(bytes: number): void;
 }
 
 export interface BodySink {

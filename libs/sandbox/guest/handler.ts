@@ -11,7 +11,9 @@ import { Response } from './response.js';
 import { breachCode } from './limits.js';
 import { isStream, takeRemote } from './streams.js';
 import { incomingBody } from './incoming-body.js';
+import { segments } from './segments.js';
 import { describeError } from './text.js';
+import type { WebSocket } from './web-socket.js';
 
 type Handle = (input: unknown, env: object, ctx: object) => unknown;
 
@@ -118,6 +120,10 @@ function send(call: Call, response: unknown): void {
   }
   const headers = headersText(response.headers);
   const head = headers === '' ? String(response.status) : `${response.status}\n${headers}`;
+  if (response.webSocket !== null) {
+    openSocket(call, head, response.webSocket);
+    return;
+  }
   const source = takeBody(response);
   if (!isStream(source)) {
     const body = typeof source === 'string' || source === null ? (source ?? undefined) : exactBuffer(source);
@@ -133,6 +139,19 @@ function send(call: Call, response: unknown): void {
   }
   host().respond(call.id, head, undefined, 1);
   void pump(call, source);
+}
+
+/** The call goes on until the connection is over. */
+function openSocket(call: Call, head: string, end: WebSocket): void {
+  const { connect, receive, written } = segments.webSocket.get();
+  const begin = connect(end, call, () => call.finishWork(true));
+  call.socket = {
+    message: (data) => receive(end, data),
+    closed: (code, reason) => receive(end, { code, reason, wasClean: code !== 1006 }),
+    written: (bytes) => written(end, bytes),
+  };
+  host().respond(call.id, head, undefined, 3);
+  begin();
 }
 
 const chunkBytes = 64 * 1024;

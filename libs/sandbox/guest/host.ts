@@ -17,12 +17,12 @@ export interface Host {
   readonly opCancel: (opId: number) => void;
   /** Grants bytes of an operation's stream. */
   readonly opCredit: (opId: number, bytes: number) => void;
-  /** `kind` 0: the whole answer; 1: its body follows by `chunk`; 2: the whole answer and the end of the call. */
+  /** `kind` 0: the whole answer; 1: its body follows by `chunk`; 2: the whole answer and the end of the call; 3: a WebSocket. */
   readonly respond: (
     callId: number,
     head: string,
     body: string | ArrayBuffer | undefined,
-    kind: 0 | 1 | 2,
+    kind: 0 | 1 | 2 | 3,
   ) => void;
   /** The whole answer but its body, which the engine has. */
   readonly respondFrom: (callId: number, head: string, from: BodyFrom) => void;
@@ -32,6 +32,9 @@ export interface Host {
   readonly abort: (callId: number, reason: string) => void;
   /** The call failed before a response: a problem code and a sentence. */
   readonly fail: (callId: number, code: string, detail: string) => void;
+  /** A message to the client of a call that was answered by a WebSocket. */
+  readonly socketSend: (callId: number, data: string | ArrayBuffer) => void;
+  readonly socketClose: (callId: number, code: number, reason: string) => void;
   /** Response sent and every `waitUntil` promise settled. */
   readonly settled: (callId: number) => void;
   /** Grants bytes of a streaming request body. */
@@ -72,6 +75,9 @@ export const guestCaps = {
   logLineChars: 8 * 1024,
   timers: 1000,
   operations: 256,
+  /** Both as `socketCaps` of `src/types.ts`. */
+  socketMessageBytes: 1024 * 1024,
+  socketQueueBytes: 1024 * 1024,
   localOperations: 1024,
   localBytes: 64 * 1024 * 1024,
 } as const;

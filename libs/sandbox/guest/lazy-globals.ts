@@ -25,6 +25,7 @@ const globalsOf: readonly (readonly [names: string, load: () => object])[] = [
   ],
   ['TextDecoder TextEncoder', segments.textCoding.get],
   ['TextDecoderStream TextEncoderStream', segments.textStreams.get],
+  ['CloseEvent WebSocket WebSocketPair', segments.webSocket.get],
   ['URLPattern', segments.urlPattern.get],
 ];
 

@@ -1,12 +1,15 @@
 import { Body, type BodyInit, type BodySource, readBodyInit, teeBody } from './body.js';
 import { Headers, headersFromList, type HeadersInit } from './headers.js';
+import { segments } from './segments.js';
 import { URL } from './url.js';
+import type { WebSocket } from './web-socket.js';
 import { defineInterface } from './webidl.js';
 
 export interface ResponseInit {
   status?: number;
   statusText?: string;
   headers?: HeadersInit;
+  webSocket?: WebSocket | null;
 }
 
 /** A response made by the host. */
@@ -19,6 +22,7 @@ export class ResponseParts {
     readonly url = '',
     readonly redirected = false,
     readonly type: 'default' | 'basic' | 'error' = 'default',
+    readonly webSocket: WebSocket | null = null,
   ) {}
 }
 
@@ -64,7 +68,13 @@ export class Response extends Body {
     return this.#parts.type;
   }
 
+  /** The client's end of a `WebSocketPair`, of an answer 101. */
+  get webSocket(): WebSocket | null {
+    return this.#parts.webSocket;
+  }
+
   clone(): Response {
+    if (this.webSocket !== null) throw new TypeError('an answer with a WebSocket cannot be cloned');
     const { status, statusText, headers, url, redirected, type } = this.#parts;
     return new Response(
       new ResponseParts(status, statusText, new Headers(headers), teeBody(this), url, redirected, type),
@@ -94,7 +104,10 @@ defineInterface(Response, 'Response', { constructor: 0, json: 1, redirect: 1 });
 
 function partsOf(body: BodyInit | null | undefined, init: ResponseInit, jsonType?: string): ResponseParts {
   const status = init.status === undefined ? 200 : Math.trunc(Number(init.status));
-  if (!(status >= 200 && status <= 599)) throw new RangeError('the status lies outside 200 to 599');
+  const webSocket = socketOf(init, status);
+  if (!(status >= 200 && status <= 599) && webSocket === null) {
+    throw new RangeError('the status lies outside 200 to 599');
+  }
   const statusText = init.statusText === undefined ? '' : String(init.statusText);
   if (!reasonPattern.test(statusText))
     throw new TypeError('statusText holds a character that is not allowed');
@@ -103,5 +116,14 @@ function partsOf(body: BodyInit | null | undefined, init: ResponseInit, jsonType
   const contentType = jsonType ?? impliedType;
   if (source !== null && nullBodyStatus.has(status)) throw new TypeError(`a response ${status} has no body`);
   if (contentType !== null && !headers.has('content-type')) headers.set('content-type', contentType);
-  return new ResponseParts(status, statusText, headers, source);
+  return new ResponseParts(status, statusText, headers, source, '', false, 'default', webSocket);
+}
+
+function socketOf({ webSocket }: ResponseInit, status: number): WebSocket | null {
+  if (webSocket === undefined || webSocket === null) return null;
+  const made = segments.webSocket.peek();
+  if (made === undefined || !(webSocket instanceof made.WebSocket))
+    throw new TypeError('webSocket is no WebSocket');
+  if (status !== 101) throw new RangeError('an answer with a WebSocket has the status 101');
+  return webSocket;
 }

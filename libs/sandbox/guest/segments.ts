@@ -30,6 +30,7 @@ export const segments = {
   streams: segment(() => require('./stream-classes.js') as typeof import('./stream-classes.js')),
   textCoding: segment(() => require('./text-coding.js') as typeof import('./text-coding.js')),
   textStreams: segment(() => require('./text-streams.js') as typeof import('./text-streams.js')),
+  webSocket: segment(() => require('./web-socket.js') as typeof import('./web-socket.js')),
   // The package's entry would put itself on the global; this module only defines the class.
   urlPattern: segment(() => require('urlpattern-polyfill/urlpattern') as { readonly URLPattern: unknown }),
 } as const;

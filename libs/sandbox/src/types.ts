@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { LimitName } from './limits.js';
+import type { Problem } from '@proxylet/contract';
 
 /** What the engine tells the sandbox about one installation, and what it gives the guest's calls. */
 export interface Guest {
@@ -66,6 +67,8 @@ export interface GuestRequest {
   /** Stated length of a body that streams, bytes. */
   readonly bodyBytes?: number | undefined;
   readonly user: GuestUser;
+  /** Whether the answer may be a WebSocket. */
+  readonly takesWebSocket?: boolean | undefined;
   /** Aborts when the client goes away: the guest's `request.signal` fires and its work is stopped. */
   readonly signal: AbortSignal;
   /** W3C trace id of the call, 32 hex digits. */
@@ -115,6 +118,38 @@ export interface GuestResponse {
   readonly body: Uint8Array | Readable | undefined;
   /** Length of a stream that was passed on as it came, bytes. */
   readonly bodyBytes?: number | undefined;
+  /** Of an answer 101 to a request that asked for it. */
+  readonly webSocket?: GuestSocket | undefined;
+}
+
+/** Sizes of WebSockets, both ways; the prelude has them too (`guest/host.ts`). */
+export const socketCaps = {
+  /** Largest message, bytes. */
+  messageBytes: 1024 * 1024,
+  /** Bytes of messages on their way before the sender waits (client) or is refused (guest). */
+  queueBytes: 1024 * 1024,
+} as const;
+
+/** The client's side of a WebSocket that a guest answered with. */
+export interface SocketClient {
+  /** Calls `written` when the message has left. */
+  send(data: string | Uint8Array, written: () => void): void;
+  /** 1005: the guest gave no code. */
+  close(code: number, reason: string): void;
+  /** May send again. */
+  resume(): void;
+  /** The guest ended by other than closing. */
+  failed(problem: Problem): void;
+}
+
+/** The guest's side of it; the call goes on until `closed`. */
+export interface GuestSocket {
+  /** To be called once; what the guest has sent so far comes at once. */
+  attach(client: SocketClient): void;
+  /** @returns false when the client shall wait until it may `resume` */
+  receive(data: string | Uint8Array): boolean;
+  /** The connection is over: a code of RFC 6455 §7.4, 1006 where it broke off. */
+  closed(code: number, reason: string): void;
 }
 
 /** `fetch` of a guest, as it reaches the engine; the engine alone has sockets and decides what is allowed. */

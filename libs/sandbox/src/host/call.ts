@@ -3,6 +3,7 @@ import { isProblemCode, Problem, type ProblemCode, problemCodes } from '@proxyle
 import { BystanderLoss } from './bystander-loss.js';
 import { CreditedPump } from './credited-pump.js';
 import { PassedBody } from './passed-body.js';
+import { HostSocket, type SocketWire } from './socket.js';
 import { type FrameWriter, toRunner } from '../wire/frames.js';
 import { decodeResponseHead } from '../wire/messages.js';
 import type { Guest, GuestRequest, GuestResponse, OnBehalf } from '../types.js';
@@ -33,6 +34,7 @@ export class HostCall {
   private isSettled = false;
   private isOver = false;
   private response: Readable | undefined;
+  private socket: HostSocket | undefined;
   private responseBytes = 0;
   private outstandingCredit = 0;
   private requestBody: PassedBody | undefined;
@@ -168,6 +170,60 @@ export class HostCall {
     this.settleStreaming(head, body, taken.bodyBytes);
   }
 
+  /** The answer is a WebSocket: the call lasts as long as its connection, and no longer counts by the clock. */
+  openSocket(text: string): void {
+    const headers = decodeResponseHead(text.replace(/^101(?=\n|$)/, '200'))?.headers;
+    if (this.request?.takesWebSocket !== true || headers === undefined) {
+      this.cancel(
+        'no WebSocket was asked for',
+        new Problem(
+          'proxylet-bad-response',
+          'It answered with a WebSocket to a request that asked for none.',
+        ),
+      );
+      return;
+    }
+    clearTimeout(this.timer);
+    this.isPassedOn = true;
+    this.socket = new HostSocket(this.wireOfSocket());
+    this.settle({ status: 101, headers, body: undefined, webSocket: this.socket });
+  }
+
+  private wireOfSocket(): SocketWire {
+    const { writer } = this.link;
+    const send = (type: number, arg: number, text?: string, bytes?: Uint8Array): void => {
+      writer.frame(type, this.id, arg, text, bytes);
+      this.link.flushSoon();
+    };
+    return {
+      message: (data) => {
+        if (typeof data === 'string') send(toRunner.socketMessage, 0, data);
+        else send(toRunner.socketMessage, 1, '', data);
+      },
+      close: (code, reason) => send(toRunner.socketClose, code, reason),
+      credit: (bytes) => send(toRunner.socketCredit, bytes),
+      over: () => this.finish(),
+      refuse: () => {
+        this.cancel(
+          'too much was sent',
+          new Problem('quota-exceeded', 'It sent more to its WebSocket than it may.'),
+        );
+      },
+    };
+  }
+
+  socketMessage(isBinary: boolean, text: string, bytes: Buffer): void {
+    this.socket?.sent(isBinary ? bytes : text);
+  }
+
+  socketClose(code: number, reason: string): void {
+    this.socket?.guestClosed(code, reason);
+  }
+
+  socketTaken(length: number): void {
+    this.socket?.taken(length);
+  }
+
   private settleStreaming(
     head: { status: number; headers: string[] },
     body: Readable,
@@ -223,6 +279,7 @@ export class HostCall {
       this.reject(problem);
     }
     this.response?.destroy(problem);
+    this.socket?.failed(problem);
   }
 
   private cancel(reason: string, problem: Problem): void {

@@ -243,6 +243,18 @@ export class RunnerLink implements CallLink {
       case toEngine.opCredit:
         this.ops.grant(id, arg);
         break;
+      case toEngine.socketOpen:
+        this.calls.get(id)?.openSocket(text);
+        break;
+      case toEngine.socketMessage:
+        this.calls.get(id)?.socketMessage(arg === 1, text, bytes);
+        break;
+      case toEngine.socketClose:
+        this.calls.get(id)?.socketClose(arg, text);
+        break;
+      case toEngine.socketCredit:
+        this.calls.get(id)?.socketTaken(arg);
+        break;
       case toEngine.opChunk:
         this.ops.upload(id, bytes);
         break;

@@ -23,6 +23,8 @@ interface OpenCall {
   isAnswered: boolean;
   /** Limits whose breach was told to the engine; made on first use. */
   breaches: Set<string> | undefined;
+  /** Whether the CPU limit is for each entry: of a call that lasts as long as its connection does. */
+  isMeteredByEntry: boolean;
   /** Timers and operations that end with the call; made on first use. */
   timers: Set<number> | undefined;
   ops: Set<number> | undefined;
@@ -85,6 +87,7 @@ export class Cell {
       cpuNs: 0,
       isAnswered: false,
       breaches: undefined,
+      isMeteredByEntry: false,
       timers: undefined,
       ops: undefined,
       lateTimer: undefined,
@@ -140,6 +143,12 @@ export class Cell {
     const call = this.calls.get(callId);
     if (call === undefined) return;
     call.lateTimer = setTimeout(() => this.cancel(callId, 'waitUntil took too long'), this.load.timeoutMs);
+  }
+
+  /** From here on each entry of the call has the CPU time of a call. */
+  meterEntries(callId: number): void {
+    const call = this.calls.get(callId);
+    if (call !== undefined) call.isMeteredByEntry = true;
   }
 
   ownOp(callId: number, wireId: number): boolean {
@@ -237,8 +246,8 @@ export class Cell {
       return;
     }
     const usedNs = Number(isolate.cpuTime - before);
-    if (call !== undefined) call.cpuNs += usedNs;
-    const cpuMs = (call?.cpuNs ?? usedNs) / 1e6;
+    if (call !== undefined) call.cpuNs = call.isMeteredByEntry ? 0 : call.cpuNs + usedNs;
+    const cpuMs = (call === undefined || call.isMeteredByEntry ? usedNs : call.cpuNs) / 1e6;
     const isTimedOut = fault instanceof Error && fault.message === 'Script execution timed out.';
     if (isTimedOut || cpuMs > this.load.cpuMs) {
       this.die('cpu-limit', `It computed for longer than its ${this.load.cpuMs} ms of CPU time.`, callId);

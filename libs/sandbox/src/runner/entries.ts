@@ -13,6 +13,9 @@ export const entry = {
   timer: 10,
   rejection: 11,
   opUploadCredit: 12,
+  socketMessage: 13,
+  socketClose: 14,
+  socketCredit: 15,
 } as const;
 
 export type EntryKind = (typeof entry)[keyof typeof entry];

@@ -92,6 +92,17 @@ export class Runner {
       case toRunner.opUploadCredit:
         this.completeOp(id, false, entry.opUploadCredit, arg);
         break;
+      case toRunner.socketMessage:
+        this.cellOfCall.get(id)?.enterFor(id, entry.socketMessage, id, arg === 1 ? copy(bytes) : text);
+        this.out.frame(toEngine.socketCredit, id, arg === 1 ? bytes.length : text.length);
+        break;
+      case toRunner.socketClose:
+        this.cellOfCall.get(id)?.limitLateWork(id);
+        this.cellOfCall.get(id)?.enterFor(id, entry.socketClose, id, arg, text);
+        break;
+      case toRunner.socketCredit:
+        this.cellOfCall.get(id)?.enterFor(id, entry.socketCredit, id, arg);
+        break;
       case toRunner.opEnd:
         this.completeOp(id, true, entry.opEnd);
         break;
@@ -218,6 +229,11 @@ export class Runner {
       respond: (callId: number, head: string, body: string | ArrayBuffer | undefined, kind: number) => {
         if (!cell.answer(callId)) return;
         const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body && new Uint8Array(body);
+        if (kind === 3) {
+          cell.meterEntries(callId);
+          this.out.frame(toEngine.socketOpen, callId, 0, head);
+          return;
+        }
         const type = kind === 1 ? toEngine.responseStreaming : toEngine.response;
         this.out.frame(type, callId, kind === 0 ? 1 : 0, head, bytes);
         if (kind === 0) cell.limitLateWork(callId);
@@ -242,6 +258,14 @@ export class Runner {
       },
       fail: (callId: number, code: string, detail: string) => {
         if (cell.answer(callId)) this.out.frame(toEngine.failed, callId, 0, `${code}\n${detail}`);
+      },
+      socketSend: (callId: number, data: string | ArrayBuffer) => {
+        if (!cell.has(callId)) return;
+        if (typeof data === 'string') this.out.frame(toEngine.socketMessage, callId, 0, data);
+        else this.out.frame(toEngine.socketMessage, callId, 1, '', new Uint8Array(data));
+      },
+      socketClose: (callId: number, code: number, reason: string) => {
+        if (cell.has(callId)) this.out.frame(toEngine.socketClose, callId, toCredit(code), reason);
       },
       settled: (callId: number) => {
         if (cell.has(callId)) this.out.frame(toEngine.settled, callId);

@@ -37,6 +37,12 @@ export const toRunner = {
   ping: 14,
   /** `arg` more bytes of the body an operation sends may follow; 0: nobody takes more of it. */
   opUploadCredit: 15,
+  /** Of the client of a WebSocket: `arg` 0 text, 1 bytes. */
+  socketMessage: 16,
+  /** `arg` code, text = reason. */
+  socketClose: 17,
+  /** `arg` bytes have reached the client's connection. */
+  socketCredit: 18,
 } as const;
 
 /** Frames a runner sends. */
@@ -75,6 +81,13 @@ export const toEngine = {
   opChunkEnd: 83,
   /** `arg` guest key, text = name of the limit that was broken. */
   breach: 90,
+  /** The answer is a WebSocket: text = response head. */
+  socketOpen: 84,
+  /** `arg` 0 text, 1 bytes. */
+  socketMessage: 85,
+  socketClose: 86,
+  /** `arg` bytes have reached the guest. */
+  socketCredit: 87,
 } as const;
 
 export interface Frame {
