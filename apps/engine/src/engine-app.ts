@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions } from 'node:http';
 import { TokenCache, TokenVerifier } from '@proxylet/auth';
 import {
   type AppParts,
@@ -14,6 +14,7 @@ import {
 } from '@proxylet/nest';
 import { DataPlane, type PublicOrigin, type Refused } from './data-plane/data-plane.js';
 import { runCors } from './data-plane/run-cors.js';
+import { WebSockets } from './data-plane/web-sockets.js';
 import { audienceOf, type EngineConfig } from './engine.config.js';
 import { EngineCore } from './engine-core.js';
 import { EngineModule } from './engine.module.js';
@@ -27,7 +28,14 @@ export function engineApp(config: EngineConfig): AppParts {
   return {
     module: EngineModule.with(config),
     audience: audienceOf(config),
-    front: (nest, gate) => dataPlaneOf(nest, gate, config).handle,
+    front: (nest, gate) => {
+      const plane = dataPlaneOf(nest, gate, config);
+      const server = nest.getHttpServer() as Server & Pick<ServerOptions, 'shouldUpgradeCallback'>;
+      // A request that asks for another upgrade is answered as if it had not (RFC 9110 §7.8).
+      server.shouldUpgradeCallback = plane.takesUpgrade;
+      server.on('upgrade', plane.upgrade);
+      return plane.handle;
+    },
   };
 }
 
@@ -41,6 +49,8 @@ function dataPlaneOf(nest: Nest, gate: Gate, config: EngineConfig): DataPlane {
     cache: nest.get(TokenCache),
     verifier: nest.get(TokenVerifier),
     cors: runCors(config.corsOrigins),
+    origins: new Set(config.corsOrigins),
+    sockets: nest.get(WebSockets),
     gate,
     isKnownHost: knownHosts(config, info),
     publicOrigin: publicOriginOf(info),

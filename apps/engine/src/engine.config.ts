@@ -169,16 +169,28 @@ export const engineSettings = {
     description:
       'Key that stored secrets of proxylets are sealed with: 32 bytes in base64. Further ones after a comma only open what they sealed before; at the start it is sealed anew with the first.',
   }),
+  socketIdleMs: setting({
+    env: 'PROXYLET_ENGINE_SOCKET_IDLE_MS',
+    type: value.int({ min: 1000, max: 86_400_000 }),
+    default: '300000',
+    description: 'A WebSocket that carries no message for this long is closed, ms.',
+  }),
+  socketsPerInstallation: setting({
+    env: 'PROXYLET_ENGINE_SOCKETS_PER_INSTALLATION',
+    type: value.int({ min: 0, max: 100_000 }),
+    default: '100',
+    description: 'WebSockets that one installation may have open.',
+  }),
   fetchMaxBytes: setting({
     env: 'PROXYLET_ENGINE_FETCH_MAX_BYTES',
     type: value.int({ min: 1024, max: 1024 * megabyte }),
-    default: String(16 * megabyte),
+    default: String(64 * megabyte),
     description: 'Largest answer that the `fetch` of a proxylet takes, bytes after decoding.',
   }),
   fetchConcurrency: setting({
     env: 'PROXYLET_ENGINE_FETCH_CONCURRENCY',
     type: value.int({ min: 1, max: 1000 }),
-    default: '6',
+    default: '32',
     description: 'Requests of one installation to the outside at once; further ones wait.',
   }),
   fetchTimeoutMs: setting({

@@ -1,4 +1,5 @@
 import {
+  type BeforeApplicationShutdown,
   type DynamicModule,
   Inject,
   Module,
@@ -18,6 +19,7 @@ import { ProgressAnswers } from './control/progress-answers.js';
 import { SecretController } from './control/secret.controller.js';
 import { SecretService } from './control/secret.service.js';
 import { EngineServiceController } from './control/service.controller.js';
+import { WebSockets } from './data-plane/web-sockets.js';
 import type { EngineConfig } from './engine.config.js';
 import { EngineCore } from './engine-core.js';
 import { registerEngineMetrics } from './engine-metrics.js';
@@ -27,11 +29,12 @@ import { StateLockedError } from './store/state-lock.js';
 
 /** The one module of the engine: a list of what is wired. */
 @Module({})
-export class EngineModule implements OnModuleInit, OnApplicationShutdown {
+export class EngineModule implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   constructor(
     @Inject(EngineCore) private readonly core: EngineCore,
     @Inject(HealthChecks) private readonly health: HealthChecks,
     @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(WebSockets) private readonly sockets: WebSockets,
   ) {}
 
   static with(config: EngineConfig): DynamicModule {
@@ -53,6 +56,11 @@ export class EngineModule implements OnModuleInit, OnApplicationShutdown {
           inject: [ServiceInfo, LOG],
           useFactory: (info: ServiceInfo, log: Log) => startCore(config, info, log),
         },
+        {
+          provide: WebSockets,
+          useFactory: () =>
+            new WebSockets({ idleMs: config.socketIdleMs, perInstallation: config.socketsPerInstallation }),
+        },
         EgressService,
         EventStreams,
         InstallationService,
@@ -71,6 +79,11 @@ export class EngineModule implements OnModuleInit, OnApplicationShutdown {
       if (sandbox.runners().length === 0) throw new Error('no runner process could be started');
     });
     registerEngineMetrics(this.metrics.registry, this.core);
+  }
+
+  /** The server waits for its connections to end, and these would not. */
+  beforeApplicationShutdown(): void {
+    this.sockets[Symbol.dispose]();
   }
 
   async onApplicationShutdown(): Promise<void> {

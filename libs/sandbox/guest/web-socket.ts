@@ -248,11 +248,12 @@ function utf8Length(text: string): number {
   return length;
 }
 
+function targetOf(self: unknown): EventTarget {
+  if (!(self instanceof WebSocket)) throw new TypeError('Illegal invocation');
+  return self;
+}
+
 function defineMembers(): void {
-  const targetOf = (self: unknown): EventTarget => {
-    if (!(self instanceof WebSocket)) throw new TypeError('Illegal invocation');
-    return self;
-  };
   for (const type of ['open', 'message', 'error', 'close'])
     defineHandler(WebSocket.prototype, type, targetOf);
   for (const holder of [WebSocket, WebSocket.prototype]) {

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { LimitName } from './limits.js';
 import type { Problem } from '@proxylet/contract';
+import type { LimitName } from './limits.js';
 
 /** What the engine tells the sandbox about one installation, and what it gives the guest's calls. */
 export interface Guest {

@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Duplex, pipeline } from 'node:stream';
 import {
   bearerText,
   insufficientScope,
@@ -8,16 +9,19 @@ import {
   type TokenVerifier,
 } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
-import type { GuestRequest, GuestResponse, GuestUser, Sandbox } from '@proxylet/sandbox';
+import type { GuestRequest, GuestResponse, Sandbox } from '@proxylet/sandbox';
 import type { Active } from '../installations/active.js';
 import type { InstallationRegistry } from '../installations/registry.js';
 import type { Outcome } from './call-metrics.js';
+import { userOf } from './caller.js';
+import { chosenProtocol, type Handshake, handshakeHeaders, isHandshake, readHandshake } from './handshake.js';
 import { type RequestBody, requestBody } from './request-body.js';
 import { guestHeaders } from './request-headers.js';
 import { answerHeaders } from './response-headers.js';
 import type { RunCors } from './run-cors.js';
 import { isRunPath, parseRunPath, type RunPath } from './run-path.js';
 import { newTraceId } from './trace-id.js';
+import type { Upgrade, WebSockets } from './web-sockets.js';
 
 export interface DataPlaneOptions {
   readonly registry: InstallationRegistry;
@@ -25,6 +29,9 @@ export interface DataPlaneOptions {
   readonly cache: TokenCache;
   readonly verifier: Pick<TokenVerifier, 'verify'>;
   readonly cors: RunCors;
+  /** Origins of pages that may open WebSockets. */
+  readonly origins: ReadonlySet<string>;
+  readonly sockets: Pick<WebSockets, 'enter' | 'open'>;
   /** Answers a foreign `Host` and preflights by itself; false where it has. Asked only where one may be due. */
   readonly gate: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly isKnownHost: (request: IncomingMessage) => boolean;
@@ -60,6 +67,11 @@ interface Call {
   readonly path: RunPath;
   readonly traceId: string;
   readonly cors: readonly string[];
+  /** Of a WebSocket handshake; what it says is known once it was read. */
+  readonly upgrade: Upgrade | undefined;
+  handshake: Handshake | undefined;
+  /** Gives back its place among the installation's WebSockets. */
+  leave: (() => void) | undefined;
 }
 
 /**
@@ -71,31 +83,54 @@ export class DataPlane {
 
   /** Takes the request where it is a call; false leaves it to the control plane. */
   readonly handle = (request: IncomingMessage, response: ServerResponse): boolean => {
+    if (!isRunPath(request.url ?? '')) return false;
+    this.take(request, response, undefined);
+    return true;
+  };
+
+  /** Whether the request opens a WebSocket of a proxylet; any other wish to upgrade is passed over. */
+  readonly takesUpgrade = (request: IncomingMessage): boolean =>
+    isRunPath(request.url ?? '') && isHandshake(request);
+
+  /** Takes the connection of such a request. Until the guest agrees it is answered as any other call. */
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const response = new ServerResponse(request);
+    response.assignSocket(socket as Socket);
+    response.shouldKeepAlive = false;
+    response.once('finish', () => (socket as Socket).destroySoon());
+    // It ends as the socket does, which is heard of as any client's end is.
+    socket.on('error', () => undefined);
+    this.take(request, response, { socket, head });
+  };
+
+  private take(request: IncomingMessage, response: ServerResponse, upgrade: Upgrade | undefined): void {
     const { url = '' } = request;
-    if (!isRunPath(url)) return false;
     const { cors, gate, isKnownHost, traceIdOf } = this.options;
-    if ((!isKnownHost(request) || cors.isPreflight(request)) && !gate(request, response)) return true;
+    if ((!isKnownHost(request) || cors.isPreflight(request)) && !gate(request, response)) return;
     const path = parseRunPath(url);
     const traceId = request.headers['traceparent'] === undefined ? newTraceId() : traceIdOf(request);
-    const call = {
+    const call: Call = {
       request,
       response,
       path: path ?? noPath,
       traceId,
       cors: cors.headersFor(request),
+      upgrade,
+      handshake: undefined,
+      leave: undefined,
     };
     try {
       if (path === undefined) throw new Problem('not-found', 'Calls go to /run/{namespace}/{name}/{path}.');
+      if (upgrade !== undefined) call.handshake = readHandshake(request, this.options.origins);
       this.authenticate(call);
     } catch (error) {
       this.fail(call, error);
     }
-    return true;
-  };
+  }
 
   /** The cache is asked with the whole header: only what was verified from exactly this text is found. */
   private authenticate(call: Call): void {
-    const { authorization } = call.request.headers;
+    const { authorization } = call.handshake ?? call.request.headers;
     const known = authorization === undefined ? undefined : this.options.cache.get(authorization);
     if (known === undefined) void this.verify(call, authorization);
     else this.admit(call, known);
@@ -146,16 +181,25 @@ export class DataPlane {
     const startedMs = performance.now();
     const abort = new AbortController();
     active.entered();
-    response.once('close', () => {
+    const gone = (): void => {
       active.left();
+      call.leave?.();
       if (!response.writableFinished) abort.abort();
-    });
+    };
+    response.once('close', gone);
     let outcome: Outcome;
     try {
+      if (call.upgrade !== undefined) call.leave = this.options.sockets.enter(active.record.id);
       const whole = body instanceof Promise ? await body : body;
       const request = this.guestRequest(call, principal, whole, abort.signal);
       const answer = await this.options.sandbox.invoke(active.guest, request);
-      outcome = this.answer(call, answer)?.code ?? 'ok';
+      if (answer.webSocket === undefined) {
+        outcome = this.answer(call, answer)?.code ?? 'ok';
+      } else {
+        response.off('close', gone);
+        this.openSocket(call, active, answer);
+        outcome = 'ok';
+      }
       active.ran();
     } catch (error) {
       outcome = this.fail(call, active.fault ?? error).code;
@@ -163,19 +207,41 @@ export class DataPlane {
     active.stats.add(outcome, (performance.now() - startedMs) / 1000);
   }
 
+  /** From here on the connection is no HTTP any more. */
+  private openSocket(
+    { request, response, upgrade, handshake, leave }: Call,
+    active: Active,
+    { webSocket, headers }: GuestResponse,
+  ): void {
+    if (webSocket === undefined || upgrade === undefined || handshake === undefined) return;
+    response.detachSocket(upgrade.socket as Socket);
+    this.options.sockets.open({
+      ...upgrade,
+      request,
+      protocol: chosenProtocol(handshake, headers),
+      guest: webSocket,
+      onClose: () => {
+        active.left();
+        leave?.();
+      },
+    });
+  }
+
   private guestRequest(
-    { request, path, traceId }: Call,
+    { request, path, traceId, handshake }: Call,
     principal: Principal,
     body: RequestBody,
     signal: AbortSignal,
   ): GuestRequest {
     const { origin, host } = this.options.publicOrigin();
+    const headers = guestHeaders(request.rawHeaders, host, path.prefix, request.headers.connection);
     return {
       method: request.method ?? 'GET',
       url: origin + path.target,
-      headers: guestHeaders(request.rawHeaders, host, path.prefix, request.headers.connection),
+      headers: handshake === undefined ? headers : handshakeHeaders(handshake, headers),
       body,
       bodyBytes: lengthStated(request),
+      takesWebSocket: handshake !== undefined,
       user: userOf(principal),
       signal,
       traceId,
@@ -229,18 +295,6 @@ export class DataPlane {
     this.options.refuse({ request, response, problem, traceId, headers: cors, proxylet });
     return problem;
   }
-}
-
-const users = new WeakMap<Principal, GuestUser>();
-
-/** What a guest may know of the caller; one object per verified token. */
-function userOf(principal: Principal): GuestUser {
-  const known = users.get(principal);
-  if (known !== undefined) return known;
-  const { subject, issuer, roles } = principal;
-  const user = { subject, issuer, roles };
-  users.set(principal, user);
-  return user;
 }
 
 const noPath: RunPath = { name: '', prefix: '', target: '/' };
