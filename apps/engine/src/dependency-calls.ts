@@ -3,10 +3,12 @@ import { Problem } from '@proxylet/contract';
 import {
   type GuestRequest,
   GuestVisibleError,
+  newSpanId,
   type OnBehalf,
   type OutboundRequest,
   type OutboundResponse,
   type Sandbox,
+  withTrace,
 } from '@proxylet/sandbox';
 import type { Active } from './installations/active.js';
 import type { InstallationRegistry } from './installations/registry.js';
@@ -50,7 +52,7 @@ export class DependencyCalls {
     caller: Active,
     name: string,
     request: OutboundRequest,
-    { user, traceId, depth, chain: before }: OnBehalf,
+    { user, traceId, trace: outer, depth, chain: before }: OnBehalf,
     signal: AbortSignal,
   ): Promise<OutboundResponse> {
     const { record } = caller;
@@ -62,7 +64,8 @@ export class DependencyCalls {
     const target = this.registry.find(record.owner.key, name);
     if (target === undefined) throw new GuestVisibleError('NetworkError', `${name} is not installed.`);
     const { method, url, headers, body, bodyBytes } = request;
-    const own = { method, url, headers, body, bodyBytes };
+    const trace = { ...outer, spanId: newSpanId() };
+    const own = { method, url, headers: withTrace(headers, traceId, trace), body, bodyBytes, trace };
     return this.invoke(target, { ...own, user, signal, traceId, depth: depth + 1, chain });
   }
 

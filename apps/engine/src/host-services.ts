@@ -16,14 +16,14 @@ import { type Active, hasKv } from './installations/active.js';
 import type { InstallationRegistry } from './installations/registry.js';
 import type { KvStore } from './kv/kv-store.js';
 import type { Breaches } from './limits/breaches.js';
-import type { GuestLogs } from './logs/guest-logs.js';
+import type { GuestLogWriter } from './logs/guest-log-writer.js';
 import type { SecretVault } from './secrets/secret-vault.js';
 
 export interface EngineServicesParts {
   readonly registry: InstallationRegistry;
   readonly kv: KvStore;
   readonly egress: EgressGuard;
-  readonly logs: GuestLogs;
+  readonly logs: GuestLogWriter;
   readonly dependencies: DependencyCalls;
   readonly breaches: Breaches;
   readonly vault: Pick<SecretVault, 'redact'>;
@@ -66,9 +66,9 @@ export class EngineServices implements HostServices {
   log(guest: Guest, entries: readonly GuestLogEntry[]): void {
     const active = this.parts.registry.guest(guest.id);
     if (active === undefined) return;
-    const { id, name, version } = active.record;
+    const { id } = active.record;
     const clean = entries.map((entry) => ({ ...entry, text: this.parts.vault.redact(id, entry.text) }));
-    this.parts.logs.add({ installationId: id, proxylet: name, version }, clean);
+    this.parts.logs.write(active.record, clean);
   }
 
   breach(guest: Guest, breach: Breach): void {

@@ -22,7 +22,10 @@ import { GuardedSandbox } from './limits/guarded-sandbox.js';
 import { Quarantine } from './limits/quarantine.js';
 import { InstallationRegistry } from './installations/registry.js';
 import { KvStore } from './kv/kv-store.js';
+import { GuestLogWriter } from './logs/guest-log-writer.js';
 import { GuestLogs } from './logs/guest-logs.js';
+import { maxMapChars } from './logs/source-map.js';
+import { SourceMaps } from './logs/source-maps.js';
 import { ArtifactStore } from './store/artifact-store.js';
 import { EngineStore } from './store/engine-store.js';
 import { openVault } from './secrets/open-vault.js';
@@ -74,6 +77,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   const logs = new GuestLogs((fields, text) => log.info(fields, text));
   const egress = opened.use(new EgressGuard({ rules, ownPorts, limits: egressLimits(config) }));
   const breaches = new Breaches(logs);
+  const writer = new GuestLogWriter(logs, new SourceMaps((digest) => source.sourceMap(digest, maxMapChars)));
   let lost = 0;
   const dependencies = new DependencyCalls(registry, () => sandbox);
   const find = (guestId: string): Active | undefined => registry.guest(guestId);
@@ -86,7 +90,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   });
   const runners = opened.use(
     await startSandbox({
-      services: new EngineServices({ registry, kv, egress, logs, dependencies, breaches, vault }),
+      services: new EngineServices({ registry, kv, egress, logs: writer, dependencies, breaches, vault }),
       runnerMemoryMb: config.runnerMemoryMb,
       maxRunners: config.maxRunners,
       wasmMaxPages: config.maxMemoryMb * 16,
@@ -99,7 +103,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
       onDegraded: (layer, reason) => log.warn({ layer, reason }, 'a layer of containment is missing'),
     }),
   );
-  const sandbox: Sandbox = new GuardedSandbox(runners, { find, quarantine });
+  const sandbox: Sandbox = new GuardedSandbox(runners, { find, quarantine, vault });
   const catalog = opened.use(catalogOf(config));
   const source = new ArtifactSource(artifacts, (digest) => catalog.download(digest));
   const metrics = new CallMetrics();

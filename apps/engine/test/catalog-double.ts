@@ -51,10 +51,20 @@ export class CatalogDouble implements AsyncDisposable {
   }
 
   /** Publishes a version whose main module is `code`. */
-  publish(name: string, version: string, code: string, more: Record<string, unknown> = {}): Published {
+  publish(
+    name: string,
+    version: string,
+    code: string,
+    more: Record<string, unknown> = {},
+    files: Readonly<Record<string, string>> = {},
+  ): Published {
     const runtime = { type: 'isolate', version: '^1' };
     const manifest = parseManifest({ name, version, runtime, ...more });
-    const bytes = pack(manifest, [{ path: manifest.main, bytes: Buffer.from(code) }]);
+    const entries = Object.entries({ [manifest.main]: code, ...files });
+    const bytes = pack(
+      manifest,
+      entries.map(([path, text]) => ({ path, bytes: Buffer.from(text) })),
+    );
     const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
     const published = { manifest, digest, bytes };
     this.versions.set(name, [...(this.versions.get(name) ?? []), published]);

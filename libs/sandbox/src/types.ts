@@ -57,6 +57,16 @@ export interface GuestUser {
   readonly roles: readonly string[];
 }
 
+/** A call as a span of its trace (W3C Trace Context). */
+export interface TraceContext {
+  /** 16 hex digits. */
+  readonly spanId: string;
+  /** Two hex digits. */
+  readonly flags: string;
+  /** `tracestate` of whoever began the trace. */
+  readonly state: string | undefined;
+}
+
 export interface GuestRequest {
   readonly method: string;
   /** Absolute URL as the guest sees it: the engine's origin and the path below `/run/{ns}/{name}`. */
@@ -73,6 +83,8 @@ export interface GuestRequest {
   readonly signal: AbortSignal;
   /** W3C trace id of the call, 32 hex digits. */
   readonly traceId: string;
+  /** The call within its trace; a new span where nothing is given. */
+  readonly trace?: TraceContext | undefined;
   /** How many proxylets have called one another, or sent messages, to get here; 0 for a caller from outside. */
   readonly depth?: number | undefined;
   /** Their names, first caller first. */
@@ -183,6 +195,7 @@ export interface OutboundResponse {
 export interface OnBehalf {
   readonly user: GuestUser;
   readonly traceId: string;
+  readonly trace: TraceContext;
   readonly depth: number;
   readonly chain: readonly string[];
 }

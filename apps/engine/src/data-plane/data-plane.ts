@@ -9,7 +9,13 @@ import {
   type TokenVerifier,
 } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
-import type { GuestRequest, GuestResponse, Sandbox } from '@proxylet/sandbox';
+import {
+  type GuestRequest,
+  type GuestResponse,
+  newTrace,
+  type Sandbox,
+  type TraceContext,
+} from '@proxylet/sandbox';
 import type { Active } from '../installations/active.js';
 import type { InstallationRegistry } from '../installations/registry.js';
 import type { Outcome } from './call-metrics.js';
@@ -20,6 +26,7 @@ import { guestHeaders } from './request-headers.js';
 import { answerHeaders } from './response-headers.js';
 import type { RunCors } from './run-cors.js';
 import { isRunPath, parseRunPath, type RunPath } from './run-path.js';
+import { addTraceHeaders, continuedTrace } from './trace-context.js';
 import { newTraceId } from './trace-id.js';
 import type { Upgrade, WebSockets } from './web-sockets.js';
 
@@ -66,6 +73,7 @@ interface Call {
   readonly response: ServerResponse;
   readonly path: RunPath;
   readonly traceId: string;
+  readonly trace: TraceContext;
   readonly cors: readonly string[];
   /** Of a WebSocket handshake; what it says is known once it was read. */
   readonly upgrade: Upgrade | undefined;
@@ -108,12 +116,14 @@ export class DataPlane {
     const { cors, gate, isKnownHost, traceIdOf } = this.options;
     if ((!isKnownHost(request) || cors.isPreflight(request)) && !gate(request, response)) return;
     const path = parseRunPath(url);
-    const traceId = request.headers['traceparent'] === undefined ? newTraceId() : traceIdOf(request);
+    const isTraced = request.headers['traceparent'] !== undefined;
+    const traceId = isTraced ? traceIdOf(request) : newTraceId();
     const call: Call = {
       request,
       response,
       path: path ?? noPath,
       traceId,
+      trace: isTraced ? continuedTrace(request, traceId) : newTrace(),
       cors: cors.headersFor(request),
       upgrade,
       handshake: undefined,
@@ -228,13 +238,14 @@ export class DataPlane {
   }
 
   private guestRequest(
-    { request, path, traceId, handshake }: Call,
+    { request, path, traceId, trace, handshake }: Call,
     principal: Principal,
     body: RequestBody,
     signal: AbortSignal,
   ): GuestRequest {
     const { origin, host } = this.options.publicOrigin();
     const headers = guestHeaders(request.rawHeaders, host, path.prefix, request.headers.connection);
+    addTraceHeaders(headers, traceId, trace);
     return {
       method: request.method ?? 'GET',
       url: origin + path.target,
@@ -245,6 +256,7 @@ export class DataPlane {
       user: userOf(principal),
       signal,
       traceId,
+      trace,
     };
   }
 

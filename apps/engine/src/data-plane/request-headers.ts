@@ -2,7 +2,8 @@ import { guestCookies } from './cookies.js';
 
 /**
  * Never shown to a guest: the caller's credentials, what belongs to one connection only, and headers by which a
- * proxy in front would vouch for somebody. No proxy is trusted here, so these could only be lies.
+ * proxy in front would vouch for somebody. No proxy is trusted here, so these could only be lies. The engine puts its
+ * own span in the place of the caller's.
  */
 const hidden = new Set([
   'authorization',
@@ -15,6 +16,8 @@ const hidden = new Set([
   'proxy-connection',
   'remote-user',
   'te',
+  'traceparent',
+  'tracestate',
   'trailer',
   'transfer-encoding',
   'upgrade',

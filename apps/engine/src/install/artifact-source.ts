@@ -44,6 +44,12 @@ export class ArtifactSource {
     return code;
   }
 
+  /** JSON text of a version's source map, where its archive has one of at most `maxChars`. */
+  async sourceMap(digest: Digest, maxChars: number): Promise<string | undefined> {
+    const { sourceMap } = await extractMain(await this.store.read(digest));
+    return sourceMap === undefined || sourceMap.length > maxChars ? undefined : sourceMap;
+  }
+
   isStored(digest: Digest): Promise<boolean> {
     return this.store.has(digest);
   }

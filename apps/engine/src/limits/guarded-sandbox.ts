@@ -1,12 +1,14 @@
 import { Problem } from '@proxylet/contract';
 import type { Guest, GuestEvent, GuestRequest, GuestResponse, RunnerInfo, Sandbox } from '@proxylet/sandbox';
 import type { Active } from '../installations/active.js';
+import type { SecretVault } from '../secrets/secret-vault.js';
 import type { Quarantine } from './quarantine.js';
 
 export interface GuardOptions {
   /** By `Guest.id`. */
   readonly find: (guestId: string) => Active | undefined;
   readonly quarantine: Pick<Quarantine, 'refusal'>;
+  readonly vault: Pick<SecretVault, 'redact'>;
 }
 
 /** The sandbox with the engine's say in what may run now, whoever asks: a caller, another proxylet, a schedule. */
@@ -19,7 +21,14 @@ export class GuardedSandbox implements Sandbox {
   /** Rejects with `proxylet-quarantined`, or with what a call ends with. */
   invoke(guest: Guest, request: GuestRequest): Promise<GuestResponse> {
     const refusal = this.refusalOf(guest);
-    return refusal === undefined ? this.sandbox.invoke(guest, request) : Promise.reject(refusal);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const answer = this.sandbox.invoke(guest, request);
+    const { record } = this.options.find(guest.id) ?? {};
+    if (record === undefined || (record.manifest.secrets ?? []).length === 0) return answer;
+    return answer.catch((error: unknown) => this.withoutSecrets(record.id, error));
+    return hasSecrets(guest, this.options.find)
+      ? answer.catch((error: unknown) => mask(guest, error))
+      : answer;
   }
 
   /** Rejects with `proxylet-quarantined`, or with what an event ends with. */
@@ -50,5 +59,13 @@ export class GuardedSandbox implements Sandbox {
     const active = this.options.find(guest.id);
     if (active === undefined) return new Problem('not-installed', 'This installation is gone.');
     return this.options.quarantine.refusal(active.record);
+  }
+
+  /** What a proxylet says of its failure goes to its callers, and they need not be its owner. */
+  private withoutSecrets(installationId: string, error: unknown): never {
+    if (!(error instanceof Problem)) throw error;
+    const detail = this.options.vault.redact(installationId, error.detail);
+    if (detail === error.detail) throw error;
+    throw new Problem(error.code, detail, { retryAfterSeconds: error.retryAfterSeconds, cause: error.cause });
   }
 }

@@ -1,4 +1,5 @@
 import type { GuestLogEntry } from '@proxylet/sandbox';
+import { cleanText } from './clean-text.js';
 
 export interface LogLine {
   /** Counts up within an installation from 1; never given twice while the engine runs. */
@@ -44,7 +45,7 @@ export class LogRing {
       sequence: this.last,
       atMs: Number.isFinite(entry.atMs) ? Math.min(entry.atMs, nowMs) : nowMs,
       level: levels.has(entry.level) ? entry.level : 'info',
-      text: this.cut(typeof entry.text === 'string' ? entry.text : ''),
+      text: cleanText(this.cut(typeof entry.text === 'string' ? entry.text : '')),
       traceId: typeof entry.traceId === 'string' ? entry.traceId.slice(0, 32) : undefined,
       version,
     };

@@ -6,7 +6,8 @@ import { PassedBody } from './passed-body.js';
 import { HostSocket, type SocketWire } from './socket.js';
 import { type FrameWriter, toRunner } from '../wire/frames.js';
 import { decodeResponseHead } from '../wire/messages.js';
-import type { Guest, GuestRequest, GuestResponse, OnBehalf } from '../types.js';
+import type { Guest, GuestRequest, GuestResponse, OnBehalf, TraceContext } from '../types.js';
+import { newTrace } from './trace.js';
 
 /** What a call needs of the link it runs over. */
 export interface CallLink {
@@ -31,6 +32,7 @@ export class HostCall {
   private readonly timer: NodeJS.Timeout;
   /** Whether the answer's body is one that never was in the guest. */
   isPassedOn = false;
+  private trace: TraceContext | undefined;
   private isSettled = false;
   private isOver = false;
   private response: Readable | undefined;
@@ -65,7 +67,8 @@ export class HostCall {
   get onBehalf(): OnBehalf | undefined {
     if (this.request === undefined) return undefined;
     const { user, traceId, depth = 0, chain = [] } = this.request;
-    return { user, traceId, depth, chain };
+    this.trace ??= this.request.trace ?? newTrace();
+    return { user, traceId, trace: this.trace, depth, chain };
   }
 
   /** A request body that did not come whole: sent as far as the guest grants, untouched until it does. */

@@ -4,6 +4,7 @@ import type { TakenBody } from './call.js';
 import { CreditedPump } from './credited-pump.js';
 import { Upload } from './upload.js';
 import { Subrequests } from './subrequests.js';
+import { withTrace } from './trace.js';
 import {
   type Guest,
   GuestVisibleError,
@@ -135,7 +136,7 @@ export class HostOps {
       await this.answer(
         id,
         op,
-        this.services.fetch(guest, this.outbound(id, op, asked, payload), op.cancel.signal),
+        this.services.fetch(guest, inTrace(this.outbound(id, op, asked, payload), asked), op.cancel.signal),
       );
       return;
     }
@@ -253,6 +254,12 @@ export class HostOps {
     this.writer.frame(toRunner.opError, id, 0, text);
     this.flushSoon();
   }
+}
+
+/** To another proxylet each call is a span of its own, made where it is called. */
+function inTrace(request: OutboundRequest, { onBehalf }: AskedOp): OutboundRequest {
+  if (onBehalf === undefined) return request;
+  return { ...request, headers: withTrace(request.headers, onBehalf.traceId, onBehalf.trace) };
 }
 
 function callIsOver(): GuestVisibleError {
