@@ -26,9 +26,6 @@ export class GuardedSandbox implements Sandbox {
     const { record } = this.options.find(guest.id) ?? {};
     if (record === undefined || (record.manifest.secrets ?? []).length === 0) return answer;
     return answer.catch((error: unknown) => this.withoutSecrets(record.id, error));
-    return hasSecrets(guest, this.options.find)
-      ? answer.catch((error: unknown) => mask(guest, error))
-      : answer;
   }
 
   /** Rejects with `proxylet-quarantined`, or with what an event ends with. */
