@@ -45,6 +45,17 @@ export function registerEngineMetrics(registry: Registry, { parts }: EngineCore)
     },
   });
   registry.registerMetric(breaches);
+  const scheduled = new Counter({
+    name: 'proxylet_scheduled_runs_total',
+    help: 'Scheduled runs by how they ended: ok, skipped, or the code of the problem.',
+    labelNames: ['outcome'],
+    registers: [],
+    collect() {
+      this.reset();
+      for (const [outcome, count] of parts.scheduler.outcomes) this.inc({ outcome }, count);
+    },
+  });
+  registry.registerMetric(scheduled);
   const lost = new Counter({
     name: 'proxylet_runners_lost_total',
     help: 'Runner processes that ended other than by being stopped.',

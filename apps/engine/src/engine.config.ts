@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseKeys } from './secrets/key-ring.js';
 
 /** Capabilities this engine has built in; a setting can only take some away. */
-export const builtCapabilities = ['kv', 'secrets', 'wasm'] as const;
+export const builtCapabilities = ['kv', 'schedule', 'secrets', 'wasm'] as const;
 
 const megabyte = 1024 * 1024;
 
@@ -154,6 +154,24 @@ export const engineSettings = {
     type: value.int({ min: 0, max: 10_000_000 }),
     default: '10000',
     description: 'Keys per installation.',
+  }),
+  scheduleJitterMs: setting({
+    env: 'PROXYLET_ENGINE_SCHEDULE_JITTER_MS',
+    type: value.int({ min: 0, max: 3_600_000 }),
+    default: '5000',
+    description: 'How long after its time a scheduled run may begin; spreads those due together, ms.',
+  }),
+  scheduleWindowMs: setting({
+    env: 'PROXYLET_ENGINE_SCHEDULE_WINDOW_MS',
+    type: value.int({ min: 0, max: 7 * 86_400_000 }),
+    default: '3600000',
+    description: 'How old a time that was missed may be to be made up for, once, ms.',
+  }),
+  scheduleConcurrency: setting({
+    env: 'PROXYLET_ENGINE_SCHEDULE_CONCURRENCY',
+    type: value.int({ min: 1, max: 1000 }),
+    default: '4',
+    description: 'Scheduled runs at once; further ones wait.',
   }),
   secretsKeys: setting({
     env: 'PROXYLET_ENGINE_SECRETS_KEY',

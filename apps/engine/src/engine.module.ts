@@ -16,6 +16,7 @@ import { InstallationController } from './control/installation.controller.js';
 import { InstallationService } from './control/installation.service.js';
 import { LogController } from './control/log.controller.js';
 import { ProgressAnswers } from './control/progress-answers.js';
+import { ScheduleController } from './control/schedule.controller.js';
 import { SecretController } from './control/secret.controller.js';
 import { SecretService } from './control/secret.service.js';
 import { EngineServiceController } from './control/service.controller.js';
@@ -46,6 +47,7 @@ export class EngineModule implements OnModuleInit, BeforeApplicationShutdown, On
         // Before the installations: their paths are the longer ones.
         LogController,
         ConfigController,
+        ScheduleController,
         SecretController,
         InstallationController,
         EngineServiceController,

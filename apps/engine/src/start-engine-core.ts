@@ -30,6 +30,7 @@ import { ArtifactStore } from './store/artifact-store.js';
 import { EngineStore } from './store/engine-store.js';
 import { openVault } from './secrets/open-vault.js';
 import type { SecretVault } from './secrets/secret-vault.js';
+import { openBindings } from './start-bindings.js';
 import { lockState } from './store/state-lock.js';
 
 /** The part of a pino log that the core needs. */
@@ -146,12 +147,17 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   const caps = { memoryMb, cpuMs, timeoutMs };
   const installer = new Installer({ catalog, source, registry, changes, caps, runtimes, capabilities });
 
+  const bindings = opened.use(
+    openBindings({ config, stateDir, registry, logs, sandbox: () => sandbox, log }),
+  );
+
   const records = await store.installations();
   registry.switchTo(records.map((record) => lifecycle.make(awaiting(record))));
   await tidy(records, kv, artifacts);
   const sweeping = setInterval(() => kv.sweep(), kvSweepMs);
   sweeping.unref();
   opened.defer(() => clearInterval(sweeping));
+  bindings.start();
   return new EngineCore(
     {
       config,
@@ -167,6 +173,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
       quarantine,
       breaches,
       vault,
+      scheduler: bindings.scheduler,
       runnersLost: () => lost,
     },
     opened.move(),

@@ -1,4 +1,5 @@
 export * from './capability.js';
+export * from './cron.js';
 export * from './digest.js';
 export * from './manifest.js';
 export * from './name.js';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { isCapabilityWant } from './capability.js';
+import { isCapabilityWant, parseCapability } from './capability.js';
+import { isCronLine } from './cron.js';
 import { isName } from './name.js';
 import { Problem } from './problem.js';
 import { isRange, isVersion } from './version.js';
@@ -16,6 +17,9 @@ const rangeText = z.string().refine(isRange, 'must be a version range such as ^1
 const capabilityText = z
   .string()
   .refine(isCapabilityWant, 'must be a capability such as kv, device:camera or gpio@^2');
+const cronText = z
+  .string()
+  .refine(isCronLine, 'must be five fields of a crontab, in UTC, such as */5 * * * *');
 const topicPattern = z
   .string()
   .max(200)
@@ -90,7 +94,7 @@ export const manifestSchema = z.strictObject({
   fetch: z.array(originText).max(50).optional(),
   scope: z.enum(['user', 'shared']).default('user'),
   limits: limitsSchema.optional(),
-  schedule: z.array(z.string().min(1).max(200)).max(20).optional(),
+  schedule: z.array(cronText).max(20).optional(),
   topics: z
     .strictObject({
       subscribe: z.array(topicPattern).max(50).optional(),
@@ -136,11 +140,17 @@ export interface Permissions {
 
 export function permissionsOf(manifest: Manifest): Permissions {
   return {
-    capabilities: manifest.capabilities ?? [],
+    capabilities: capabilitiesOf(manifest),
     fetch: manifest.fetch ?? [],
     topics: { subscribe: manifest.topics?.subscribe ?? [], publish: manifest.topics?.publish ?? [] },
     secrets: manifest.secrets ?? [],
   };
+}
+
+/** Whoever has a schedule asks to run by itself, also where its `capabilities` do not say so. */
+function capabilitiesOf({ capabilities = [], schedule = [] }: Manifest): string[] {
+  const isNamed = capabilities.some((want) => parseCapability(want).name === 'schedule');
+  return schedule.length === 0 || isNamed ? [...capabilities] : [...capabilities, 'schedule'];
 }
 
 export function asksForNothing(permissions: Permissions): boolean {

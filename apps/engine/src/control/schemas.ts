@@ -86,6 +86,30 @@ export type SecretView = z.output<typeof secretSchema>;
 export const secretsSchema = z.object({ items: z.array(secretSchema) });
 export const rotationSchema = z.object({ keyId: z.string(), secrets: z.int() });
 
+export const scheduleSchema = z.object({
+  items: z.array(
+    z.object({
+      /** Five fields, in UTC. */
+      cron: z.string(),
+      /** Null for a line that never comes due. */
+      next: z.iso.datetime().nullable(),
+      isRunning: z.boolean(),
+      /** The last time that was left out since the run before it was still under way. */
+      skipped: z.iso.datetime().optional(),
+      last: z
+        .object({
+          due: z.iso.datetime(),
+          startedAt: z.iso.datetime(),
+          endedAt: z.iso.datetime().optional(),
+          /** `ok`, `running`, `interrupted`, or the code of the problem it ended with. */
+          outcome: z.string(),
+          traceId: z.string(),
+        })
+        .optional(),
+    }),
+  ),
+});
+
 export const initializeBody = z
   .strictObject({ version: rangeSchema.optional(), consent: consentSchema.optional() })
   .nullish();

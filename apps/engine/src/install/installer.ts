@@ -16,13 +16,7 @@ import type { ArtifactSource } from './artifact-source.js';
 import type { InstallationChanges, Precondition } from './changes.js';
 import { Coalescing, mapLimited } from './coalescing.js';
 import type { Settings } from './config-schema.js';
-import {
-  assertAgrees,
-  assertLimits,
-  assertOffered,
-  assertScheduleOffered,
-  type LimitCaps,
-} from './manifest-checks.js';
+import { assertAgrees, assertLimits, assertOffered, type LimitCaps } from './manifest-checks.js';
 import { grantsFor, type Wish } from './plan.js';
 import type { OnProgress } from './progress.js';
 
@@ -202,7 +196,6 @@ export class Installer {
     const manifest = await this.options.source.obtain(locked, emit);
     assertAgrees(manifest, locked);
     assertLimits(manifest, this.options.caps);
-    assertScheduleOffered(manifest, this.options.capabilities);
     emit({ stage: 'verified', proxylet: locked.name, version: locked.version });
     return manifest;
   }

@@ -71,15 +71,6 @@ export function assertOffered(locked: LockedProxylet, offered: readonly string[]
   );
 }
 
-/** @throws Problem `unresolvable`; the lock does not tell of schedules, so this waits for the manifest */
-export function assertScheduleOffered(manifest: Manifest, offered: readonly string[]): void {
-  if ((manifest.schedule?.length ?? 0) === 0 || offersCapability(offered, 'schedule')) return;
-  throw new Problem(
-    'unresolvable',
-    `${manifest.name} ${manifest.version} needs schedule, which this engine does not offer.`,
-  );
-}
-
 function neededOf({ capabilities, topics, secrets }: Permissions): string[] {
   const hasTopics = topics.subscribe.length + topics.publish.length > 0;
   return [...capabilities, ...(hasTopics ? ['topics'] : []), ...(secrets.length > 0 ? ['secrets'] : [])];

@@ -1,6 +1,9 @@
 import type { Active } from './active.js';
 import { type Installation, sharedOwnerKey } from './installation.js';
 
+/** @param next installed or changed; @param gone removed for good */
+export type Watcher = (next: readonly Active[], gone: readonly Active[]) => void;
+
 /**
  * Every installation that takes calls, in memory: finding the one a call means costs two look-ups and no I/O.
  * Changed only by `switchTo`, in one synchronous step, so that no call sees half of a change.
@@ -8,6 +11,7 @@ import { type Installation, sharedOwnerKey } from './installation.js';
 export class InstallationRegistry {
   private readonly byOwner = new Map<string, Map<string, Active>>();
   private readonly byGuest = new Map<string, Active>();
+  private readonly watchers: Watcher[] = [];
   private count = 0;
 
   /** The owner's own, else the shared one of that name. */
@@ -31,6 +35,10 @@ export class InstallationRegistry {
 
   records(): Installation[] {
     return [...this.byOwner.values()].flatMap((own) => [...own.values()].map(({ record }) => record));
+  }
+
+  all(): Active[] {
+    return [...this.byOwner.values()].flatMap((own) => Array.from(own.values()));
   }
 
   get size(): number {
@@ -57,7 +65,13 @@ export class InstallationRegistry {
       if (before !== undefined) retired.push(before);
       this.put(active);
     }
+    for (const watcher of this.watchers) watcher(next, gone);
     return retired;
+  }
+
+  /** Tells of every change from now on, right after it. */
+  watch(watcher: Watcher): void {
+    this.watchers.push(watcher);
   }
 
   private put(active: Active): void {
