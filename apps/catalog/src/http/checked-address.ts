@@ -1,20 +1,13 @@
-import { lookup } from 'node:dns/promises';
 import { isPublicAddress, literalOf } from '@proxylet/nest';
-
-/** Why a request was not made; the sentence holds nothing of the inside of this network. */
-export class TargetRefused extends Error {
-  override readonly name = 'TargetRefused';
-}
+import { type ResolveName, resolveForeign, resolveOwn } from './name-lookups.js';
+import { TargetRefused } from './target-refused.js';
 
 export interface TargetPolicy {
   /** `host` or `host:port`, lower-case, that may have any address. */
   readonly allow: readonly string[];
   /** Every address of a name. */
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  readonly resolve?: ResolveName;
 }
-
-const resolveBySystem = async (host: string): Promise<readonly string[]> =>
-  (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address);
 
 /**
  * Address to connect to for a URL that somebody else chose. A name is resolved once, and every address of it must be
@@ -25,7 +18,7 @@ const resolveBySystem = async (host: string): Promise<readonly string[]> =>
  */
 export async function checkedAddress(
   url: URL,
-  { allow, resolve = resolveBySystem }: TargetPolicy,
+  { allow, resolve = isAllowed(url, allow) ? resolveOwn : resolveForeign }: TargetPolicy,
   signal: AbortSignal,
 ): Promise<string> {
   const literal = literalOf(url.hostname);

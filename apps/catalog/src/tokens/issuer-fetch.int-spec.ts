@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { IdentityTokens } from '@proxylet/auth';
 import { afterEach, describe, expect, it } from 'vitest';
-import { TargetRefused } from '../http/checked-address.js';
+import { TargetRefused } from '../http/target-refused.js';
 import { startCi } from '../testing/ci-issuer.js';
 import { hostsOf, issuerFetch } from './issuer-fetch.js';
 

@@ -1,12 +1,7 @@
 import { request as requestPlain, type IncomingMessage } from 'node:http';
 import { request as requestTls } from 'node:https';
-import {
-  checkedAddress,
-  portOf,
-  serverNameOf,
-  type TargetPolicy,
-  TargetRefused,
-} from '../http/checked-address.js';
+import { checkedAddress, portOf, serverNameOf, type TargetPolicy } from '../http/checked-address.js';
+import { TargetRefused } from '../http/target-refused.js';
 
 export interface PostPolicy extends TargetPolicy {
   readonly timeoutMs: number;

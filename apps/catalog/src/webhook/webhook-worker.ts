@@ -4,7 +4,7 @@ import { InjectLog, type Log, ServiceInfo } from '@proxylet/nest';
 import { Database } from '../database/database.js';
 import { Lease } from '../database/lease.js';
 import { type DeliveryRow, WebhookRow } from '../database/webhook.entity.js';
-import { TargetRefused } from '../http/checked-address.js';
+import { TargetRefused } from '../http/target-refused.js';
 import { FeedService } from '../ledger/feed.service.js';
 import { placeOfWebhook } from '../sealing/open-box.js';
 import { CannotOpen, SecretBox } from '../sealing/secret-box.js';
