@@ -100,7 +100,9 @@ export class CatalogDouble implements AsyncDisposable {
   private async resolve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk as Uint8Array);
-    const { engine, wants } = resolveRequestSchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
+    const { engine, wants, prefer } = resolveRequestSchema.parse(
+      JSON.parse(Buffer.concat(chunks).toString()),
+    );
     const services: { name: string; version: string }[] = [];
     const constraints = wants.flatMap((want) => {
       if ('proxylet' in want)
@@ -110,7 +112,7 @@ export class CatalogDouble implements AsyncDisposable {
       return named.map(([name, range]) => ({ name, range, by: `service ${want.service} 1.0.0` }));
     });
     try {
-      const lock = resolve({ wants: constraints, engine, candidates: this.candidates() });
+      const lock = resolve({ wants: constraints, engine, prefer, candidates: this.candidates() });
       json(response, 200, this.alter({ ...lock, services }));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

@@ -17,6 +17,8 @@ const tries = 2;
  * four, that reading files needs too.
  */
 export const resolveForeign: ResolveName = bounded(async (host) => {
+  // RFC 6761 §6.3: no name server is asked for these.
+  if (/(?:^|\.)localhost\.?$/i.test(host)) return ['127.0.0.1', '::1'];
   const resolver = new Resolver({ timeout: timeoutMs, tries });
   const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
   const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));

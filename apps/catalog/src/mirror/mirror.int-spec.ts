@@ -75,6 +75,12 @@ function mirrorSuite(kind: string, environment: () => Readonly<Record<string, st
       expect((await reader.head(`/v1/blobs/${digest}`)).headers['cache-status']).toBeUndefined();
     });
 
+    it('finds what it keeps, and says that there may be more', async () => {
+      const found = (await reader.get('/v1/proxylets?q=exif')).body;
+      expect(found).toMatchObject({ items: [{ name: 'acme/exif' }], partial: true });
+      expect((await paula.get('/v1/proxylets?q=exif')).body.partial).toBeUndefined();
+    });
+
     it('shows nobody what is not public upstream', async () => {
       for (const caller of [reader, await mirror.as('paula')]) {
         expect((await caller.get('/v1/proxylets/acme/secret')).body.code).toBe('not-found');

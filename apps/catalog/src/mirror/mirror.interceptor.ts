@@ -1,7 +1,7 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { isNamePart, resolveRequestSchema } from '@proxylet/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { from, type Observable, switchMap } from 'rxjs';
+import { from, map, type Observable, switchMap } from 'rxjs';
 import type { Freshness, Mirror } from './mirror.js';
 
 interface Asked {
@@ -23,7 +23,8 @@ export class MirrorInterceptor implements NestInterceptor {
     return from(this.prepare(asked)).pipe(
       switchMap((freshness) => {
         if (freshness !== 'own') reply.header('cache-status', cacheStatus[freshness]);
-        return next.handle();
+        const answer = next.handle();
+        return isSearch(asked) ? answer.pipe(map(asPartial)) : answer;
       }),
     );
   }
@@ -54,6 +55,15 @@ export class MirrorInterceptor implements NestInterceptor {
     await this.mirror.closure(wants.flatMap((want) => ('proxylet' in want ? [want.proxylet] : [])));
     return (['stale', 'fetched', 'fresh'] as const).find((freshness) => all.includes(freshness)) ?? 'own';
   }
+}
+
+function isSearch({ method, route }: Asked): boolean {
+  return route === '/v1/proxylets' && (method === 'GET' || method === 'HEAD');
+}
+
+/** Searching upstream too would give a page of two orders, and none while it is away: the answer says what it lacks. */
+function asPartial(page: unknown): unknown {
+  return { ...(page as object), partial: true };
 }
 
 /** RFC 9211. A negative `ttl` says that the answer may be out of date: upstream cannot be asked. */

@@ -56,7 +56,11 @@ export class ProxyletController {
       'With words, those that fit best come first, the popular ones first among those that fit alike; without, all by name. Whatever has no version left that is chosen comes last. A page may have fewer items than asked for, even none, and a next one.',
     tag: 'proxylets',
     query: searchQuery,
-    response: pageSchema(proxyletItemSchema),
+    response: pageSchema(proxyletItemSchema).extend({
+      partial: z.literal(true).optional().meta({
+        description: 'Of a mirror: it knows what was asked for here before; upstream may have more',
+      }),
+    }),
     errors: ['not-found'],
     scopes: ['catalog:read'],
     anonymous: true,

@@ -2,6 +2,7 @@ import {
   type Lock,
   type LockedProxylet,
   lockSchema,
+  obstacleSchema,
   Problem,
   isProblemCode,
   quote,
@@ -15,6 +16,8 @@ const problemSchema = z.object({
     .array(z.object({ pointer: z.string(), detail: z.string() }))
     .max(500)
     .optional(),
+  // What stands in the way, for machines; an answer that has it otherwise is still a refusal.
+  obstacles: z.array(obstacleSchema).max(100).optional().catch(undefined),
 });
 
 /** Codes of the catalog that are the caller's to know; any other refusal concerns this engine. */
@@ -30,8 +33,11 @@ const passedOn = new Set([
 export function refusalOf(status: number, body: unknown): Problem {
   const parsed = problemSchema.safeParse(body);
   if (parsed.success && isProblemCode(parsed.data.code) && passedOn.has(parsed.data.code)) {
-    const { code, detail, errors } = parsed.data;
-    return new Problem(code, detail, { errors });
+    const { code, detail, errors, obstacles } = parsed.data;
+    return new Problem(code, detail, {
+      errors,
+      ...(obstacles === undefined ? {} : { extra: { obstacles } }),
+    });
   }
   if (status >= 500 || status === 429) {
     return new Problem('catalog-unavailable', `The catalog answered with status ${status}.`, {

@@ -74,7 +74,7 @@ export class InstallationService {
   }
 
   async initialize(principal: Principal, service: string, body: InitializeBody, onProgress: OnProgress) {
-    const request = { range: body?.version ?? '*', consent: body?.consent };
+    const request = { range: body?.version ?? '*', consent: body?.consent, prefer: body?.prefer };
     const done = await this.core.parts.installer.initialize(principal, service, request, onProgress);
     return {
       service,

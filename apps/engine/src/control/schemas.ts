@@ -6,6 +6,7 @@ import {
   nameSchema,
   permissionsSchema,
   rangeSchema,
+  resolutionPreferences,
   versionSchema,
 } from '@proxylet/contract';
 import { pageQuery } from '@proxylet/nest';
@@ -111,7 +112,13 @@ export const scheduleSchema = z.object({
 });
 
 export const initializeBody = z
-  .strictObject({ version: rangeSchema.optional(), consent: consentSchema.optional() })
+  .strictObject({
+    version: rangeSchema.optional(),
+    consent: consentSchema.optional(),
+    prefer: z.enum(resolutionPreferences).optional().meta({
+      description: '`installed` keeps what is here and does, `highest` (default) takes the newest that does',
+    }),
+  })
   .nullish();
 export type InitializeBody = z.output<typeof initializeBody>;
 

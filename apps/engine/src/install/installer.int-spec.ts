@@ -157,6 +157,28 @@ test('brings dependencies along and removes them with what needed them', async (
   expect((await engine.call('GET', '/v1/installations')).body['items']).toEqual([]);
 });
 
+function versionsIn({ body }: { readonly body: Record<string, unknown> }): string[] {
+  return (body['installations'] as { version: string }[]).map(({ version }) => version);
+}
+
+test('tells a refusal’s obstacles for machines, and keeps what is installed where that is preferred', async () => {
+  engine.catalog.publish('acme/geo', '1.0.0', says('old'));
+  engine.catalog.services.set('acme/maps', { 'acme/geo': '^1' });
+  const initialize = (body: object) => engine.call('POST', '/v1/services/acme/maps/initialize', { body });
+  expect((await initialize({})).status).toBe(200);
+  engine.catalog.publish('acme/geo', '1.1.0', says('new'));
+  expect(versionsIn(await initialize({ prefer: 'installed' }))).toEqual(['1.0.0']);
+  expect(versionsIn(await initialize({}))).toEqual(['1.1.0']);
+  engine.catalog.services.set('acme/maps', { 'acme/geo': '^2', 'acme/none': '*' });
+  const refused = await initialize({});
+  expect(codeOf(refused)).toEqual([422, 'unresolvable']);
+  expect(refused.body['obstacles']).toMatchObject([
+    { name: 'acme/geo', kind: 'no-version', range: '^2', nearest: '1.1.0' },
+    { name: 'acme/none', kind: 'missing-name' },
+  ]);
+  expect((await initialize({ prefer: 'newest' })).body['code']).toBe('invalid-request');
+});
+
 test('removing erases data, so that a new installation starts empty', async () => {
   engine.catalog.publish('acme/counter', '1.0.0', counter, { capabilities: ['kv'] });
   const { body } = await engine.install('acme/counter');

@@ -8,6 +8,7 @@ import {
   type Manifest,
   permissionsOf,
   type Want,
+  type ResolutionPreference,
 } from '@proxylet/contract';
 import type { CatalogClient } from '../catalog/catalog-client.js';
 import { type Installation, type Owner, sharedOwnerKey } from '../installations/installation.js';
@@ -33,6 +34,8 @@ export interface InstallerOptions {
 export interface InstallRequest {
   readonly range: string;
   readonly consent: Consent | undefined;
+  /** Which of several versions that do; the highest by default. */
+  readonly prefer?: ResolutionPreference | undefined;
   /** Undefined keeps the settings there are. */
   readonly config?: Settings | undefined;
   /** What the caller's `If-Match` demands; told apart by its text when equal requests are joined. */
@@ -90,7 +93,8 @@ export class Installer {
   ): Promise<Initialized> {
     return this.services.run(keyOf(principal, service, request), onProgress, async (emit) => {
       const owner = ownerOf(principal);
-      const lock = await this.resolve(owner, { service, range: request.range }, emit);
+      const want = { service, range: request.range };
+      const lock = await this.resolve(owner, want, emit, request.prefer);
       const target = { kind: 'service', name: service, proxylets: namedBy(service, lock) } as const;
       const wish = { owner, principalKey: principal.key, consent: request.consent, target };
       const installations = await this.bring(principal, wish, lock.proxylets, request, emit);
@@ -149,7 +153,12 @@ export class Installer {
     };
   }
 
-  private async resolve(owner: Owner, want: Want, emit: OnProgress): Promise<Lock> {
+  private async resolve(
+    owner: Owner,
+    want: Want,
+    emit: OnProgress,
+    prefer?: ResolutionPreference,
+  ): Promise<Lock> {
     const { catalog, runtimes, capabilities, registry } = this.options;
     emit({ stage: 'resolving' });
     const here = [...registry.recordsOf(sharedOwnerKey), ...registry.recordsOf(owner.key)];
@@ -159,6 +168,7 @@ export class Installer {
     const lock = await catalog.resolve({
       engine: { runtimes: [...runtimes], capabilities: [...capabilities], installed },
       wants: [want],
+      ...(prefer === undefined ? {} : { prefer }),
     });
     const proxylets = lock.proxylets.map(({ name, version, sizeBytes, warning }) => ({
       name,
