@@ -1,10 +1,11 @@
-// How long a new isolate takes to its first answer, in a runner that is warm: `node test/bench/cold-start.mjs [count]`.
-// Needs built code; prints one line of JSON with milliseconds.
+// How long an installed proxylet whose isolate is gone takes to its answer, in a runner that is up, with a call every
+// `gap` ms: `node test/bench/cold-start.mjs [count] [gap]`. Needs built code; prints one line of JSON, milliseconds.
 import { argv, stdout } from 'node:process';
 import { performance } from 'node:perf_hooks';
 import { startSandbox } from '@proxylet/sandbox';
 
 const count = Number(argv[2] ?? 200);
+const gapMs = Number(argv[3] ?? 20);
 const user = { subject: 'bench', issuer: 'https://idm.example', roles: [] };
 const source = 'export default { fetch: () => Response.json({ hello: "world" }) };';
 
@@ -22,6 +23,10 @@ const cold = [];
 const warm = [];
 for (let index = 0; index < count; index += 1) {
   const guest = guestOf(`guest-${index}`);
+  // As installing does.
+  await sandbox.warm(guest);
+  sandbox.evict(guest.id);
+  await new Promise((resolve) => setTimeout(resolve, gapMs));
   const first = await timed(guest);
   const second = await timed(guest);
   sandbox.evict(guest.id);

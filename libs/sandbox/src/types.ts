@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Problem } from '@proxylet/contract';
+import type { SandboxLimits } from './host/sandbox-limits.js';
 import type { LimitName } from './limits.js';
 
 /** What the engine tells the sandbox about one installation, and what it gives the guest's calls. */
@@ -283,6 +284,10 @@ export interface RunnerInfo {
   readonly rssBytes: number;
   readonly isolates: number;
   readonly inFlight: number;
+  /** Calls it has taken so far. */
+  readonly calls: number;
+  /** A spare waits for its first guest; a draining one takes no more calls. */
+  readonly state: 'spare' | 'active' | 'draining';
 }
 
 /**
@@ -302,6 +307,10 @@ export interface RunnerLoss {
 
 export interface SandboxOptions {
   readonly services: HostServices;
+  /** How isolates and runners come and go, where it differs from the defaults. */
+  readonly limits?: Partial<SandboxLimits> | undefined;
+  /** Told of every isolate that was dropped because it was at rest: its guest starts again with its next call. */
+  readonly onEvicted?: ((guest: Guest, reason: string) => void) | undefined;
   /** Resident memory above which a runner is killed, MB; default 768. */
   readonly runnerMemoryMb?: number | undefined;
   /** Most pages of 64 KiB that one WebAssembly memory may have, whoever's; default 4096, which is 256 MB. */

@@ -1,3 +1,4 @@
+import type { Guest } from '../types.js';
 import type { HostCall } from './call.js';
 
 const maxCalls = 10_000;
@@ -27,6 +28,12 @@ export class LateCalls {
 
   delete(id: number): void {
     this.calls.delete(id);
+  }
+
+  /** Whose work goes on. */
+  guests(): Guest[] {
+    this.forgetOld();
+    return [...this.calls.values()].map(({ call }) => call.guest);
   }
 
   /** Those first in line came first; a later one with a shorter time waits for them. */

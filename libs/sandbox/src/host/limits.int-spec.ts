@@ -130,21 +130,32 @@ describe('limits hold when a guest', () => {
     expect(sut.logs.at(-1)?.text).toContain('the log of this call is full');
   });
 
-  it('tells callers of the same runner that their call was taken along, or makes it again where it may', async () => {
+  it('tells callers that their call was taken along with a runner, or makes it again where it may', async () => {
     const waits = `await new Promise((r) => setTimeout(r, 1500)); return new Response('in the end')`;
-    const posted = sut.problem(sut.handler(waits, { group: 'shared' }), { method: 'POST' });
-    const asked = sut.call(sut.handler(waits, { group: 'shared' }));
-    const culprit = sut.problem(
-      sut.handler('const m = new Map(); for (let i = 0; ; i += 1) m.set(i, { i })', {
-        group: 'shared',
-        limits: { cpuMs: 3000 },
-      }),
-    );
-    expect((await culprit).code).toBe('memory-limit');
+    const posting = sut.handler(waits, { group: 'shared' });
+    const asking = sut.handler(waits, { group: 'shared' });
+    await Promise.all([sut.host.warm(posting), sut.host.warm(asking)]);
+    const posted = sut.problem(posting, { method: 'POST' });
+    const asked = sut.call(asking);
+    const runner = sut.host.runners().find(({ group }) => group === 'shared');
+    process.kill(runner?.pid ?? 0, 'SIGKILL');
     const problem = await posted;
     expect(problem.code).toBe('runner-lost');
     expect(problem.retryAfterSeconds).toBe(1);
     expect((await asked).text).toBe('in the end');
+  });
+
+  it('lets the calls of others end when a guest takes its thread along', async () => {
+    const waits = `await new Promise((r) => setTimeout(r, 1000)); return new Response('in the end')`;
+    const posted = sut.call(sut.handler(waits, { group: 'beside' }), { method: 'POST' });
+    const culprit = sut.problem(
+      sut.handler("let s = 'x'; for (;;) { s += s; s.charCodeAt(s.length - 1); }", {
+        group: 'beside',
+        limits: { cpuMs: 3000 },
+      }),
+    );
+    expect(['memory-limit', 'proxylet-threw']).toContain((await culprit).code);
+    expect((await posted).text).toBe('in the end');
   });
 });
 

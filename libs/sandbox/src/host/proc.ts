@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 
 /** Readings from Linux's /proc; undefined where there is none or the process is gone. */
 
@@ -21,6 +22,18 @@ export function cpuTimeMs(pid: number): number | undefined {
     return Number.isFinite(ticks) ? (ticks * 1000) / ticksPerSecond : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Steps of 1.25 each: against a neighbour that wants all of the CPU it gets a tenth. */
+const yieldingNice = 10;
+
+/** For all threads of a process, and those that they start; does nothing where the system has no such threads. */
+export function lowerPriority(pid: number): void {
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), yieldingNice);
+  } catch {
+    // The process is gone, or the system has its own ways: fairness is then the system's alone.
   }
 }
 

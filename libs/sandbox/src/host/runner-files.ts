@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { RunnerSettings } from '../wire/runner-settings.js';
 
 /** Files a runner reads; it may open nothing else. */
 export interface RunnerFiles {
@@ -27,7 +28,11 @@ export function runnerFiles(): RunnerFiles {
  *
  * @param wasmMaxPages makes it a runner with WebAssembly: the most pages of one memory
  */
-export function runnerArguments(files: RunnerFiles, wasmMaxPages?: number): string[] {
+export function runnerArguments(
+  files: RunnerFiles,
+  settings: RunnerSettings,
+  wasmMaxPages?: number,
+): string[] {
   return [
     '--no-node-snapshot',
     ...(wasmMaxPages === undefined ? [] : wasmSwitches(wasmMaxPages)),
@@ -38,7 +43,7 @@ export function runnerArguments(files: RunnerFiles, wasmMaxPages?: number): stri
     files.script,
     files.prelude,
     files.nativeModule,
-    ...(wasmMaxPages === undefined ? [] : ['wasm']),
+    JSON.stringify({ ...settings, hasWasm: wasmMaxPages !== undefined } satisfies RunnerSettings),
   ];
 }
 

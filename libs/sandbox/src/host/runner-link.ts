@@ -8,32 +8,45 @@ import type {
   RunnerEnd,
   RunnerInfo,
 } from '../types.js';
-import { isLimitName, type LimitName, limitSeenHere } from '../limits.js';
+import { isLimitName, limitSeenHere } from '../limits.js';
 import { type Frame, FrameReader, FrameWriter, toEngine, toRunner, writeParts } from '../wire/frames.js';
-import { encodeCallHead, type LoadMessage, splitHead } from '../wire/messages.js';
+import type { RunnerSettings } from '../wire/runner-settings.js';
+import { encodeCallHead, splitHead } from '../wire/messages.js';
 import { BystanderLoss } from './bystander-loss.js';
 import type { Containment } from './containment.js';
 import { bodyTooLarge, type CallLink, HostCall } from './call.js';
 import { LateCalls } from './late-calls.js';
+import { fatalBreaches, guestBreaches } from './guest-breaches.js';
 import { Heartbeat } from './heartbeat.js';
 import { HostOps } from './ops.js';
-import type { RunnerFiles } from './runner-files.js';
+import { type LoadedGuest, LoadedGuests } from './loaded-guests.js';
+import { loadMessageOf } from './load-message.js';
+import { lowerPriority } from './proc.js';
+import { runnerArguments, type RunnerFiles } from './runner-files.js';
+import { culpritProblem, lostDetail } from './runner-loss.js';
 import { RunnerProcess } from './runner-process.js';
+import type { Trusted } from './trusted.js';
 
 export interface LinkOptions {
   readonly files: RunnerFiles;
   readonly containment: Containment;
   readonly services: HostServices;
   readonly memoryMb: number;
+  readonly settings: RunnerSettings;
+  readonly trusted: Trusted;
+  /** A guest takes more of the CPU than its neighbours should bear. */
+  readonly onHeavy: (guest: Guest) => void;
+  /** The runner takes no more calls; those it has may end. */
+  readonly onRetired: (link: RunnerLink) => void;
   /** Only for runners with WebAssembly. */
   readonly wasmMaxPages?: number | undefined;
-  readonly onEnd: (link: RunnerLink, end: RunnerEnd, detail: string, culprit: Guest | undefined) => void;
+  /** It ended, or is about to since one of its threads did, and not because it was told to. */
+  readonly onLoss: (link: RunnerLink, end: RunnerEnd, detail: string, culprit: Guest | undefined) => void;
+  readonly onEnd: (link: RunnerLink) => void;
 }
 
-interface LoadedGuest {
-  readonly key: number;
-  readonly guest: Guest;
-}
+/** After a thread was lost, how long the calls of other guests may take to end, ms (isolates.md R5). */
+const lossDrainMs = 2000;
 
 /** One runner and the calls that are on it. */
 export class RunnerLink implements CallLink {
@@ -46,11 +59,15 @@ export class RunnerLink implements CallLink {
   private isStopping = false;
   private isFlushScheduled = false;
   private lastCallId = 0;
-  private lastKey = 0;
+  private callCount = 0;
+  private isRetired = false;
+  private isLossTold = false;
+  /** Kills it when its last call is over. */
+  private lastAct: (() => void) | undefined;
+  private blamed: Guest | undefined;
   private readonly calls = new Map<number, HostCall>();
   private readonly late = new LateCalls();
-  private readonly loadedById = new Map<string, LoadedGuest>();
-  private readonly loadedByKey = new Map<number, LoadedGuest>();
+  private readonly guests = new LoadedGuests();
   private readonly process: RunnerProcess;
   private readonly ops: HostOps;
   private readonly heartbeat: Heartbeat;
@@ -64,10 +81,9 @@ export class RunnerLink implements CallLink {
     });
     this.ready.catch(() => undefined);
     this.process = new RunnerProcess(
-      options.files,
       options.containment,
+      runnerArguments(options.files, options.settings, options.wasmMaxPages),
       (end, culprit, detail) => this.ended(end, culprit, detail),
-      options.wasmMaxPages,
     );
     this.writer = new FrameWriter((parts) => writeParts(this.process.socket, parts));
     this.ops = new HostOps(options.services, this.writer, () => this.flushSoon());
@@ -97,32 +113,76 @@ export class RunnerLink implements CallLink {
       pid,
       startedAtMs,
       rssBytes,
-      isolates: this.loadedById.size,
+      isolates: this.guests.size,
       inFlight: this.calls.size,
+      calls: this.callCount,
+      state: this.isRetired ? 'draining' : this.group === '' ? 'spare' : 'active',
     };
   }
 
   /** @throws Problem whatever the call ends with */
   async call(guest: Guest, request: GuestRequest | undefined): Promise<GuestResponse> {
     this.lastUsedMs = Date.now();
-    const key = this.loadedById.get(guest.id)?.key ?? (await this.load(guest));
+    const loaded = this.guests.ofId(guest.id) ?? (await this.load(guest));
+    loaded.lastUsedMs = this.lastUsedMs;
+    this.callCount += 1;
     if (this.isOver) throw new BystanderLoss(lostDetail);
     if (request?.signal.aborted === true) throw new Problem('request-cancelled', 'The caller went away.');
     const { promise, resolve, reject } = Promise.withResolvers<GuestResponse>();
     this.lastCallId = (this.lastCallId % 0xffff_fffe) + 1;
     const call = new HostCall(this.lastCallId, guest, request, this, resolve, reject);
     this.calls.set(call.id, call);
-    this.send(call, key, request);
+    this.send(call, loaded.key, request);
     this.flushSoon();
     return promise;
   }
 
   evict(guestId: string): void {
-    const loaded = this.loadedById.get(guestId);
+    const loaded = this.guests.ofId(guestId);
     if (loaded === undefined) return;
-    this.forget(loaded);
+    this.guests.forget(loaded);
     this.writer.frame(toRunner.unload, 0, loaded.key);
     this.flushSoon();
+  }
+
+  /** Isolates without a call and without work after one, the least recently used first. */
+  idleGuests(): LoadedGuest[] {
+    const busy = new Set([...this.calls.values()].map((call) => call.guest));
+    for (const guest of this.late.guests()) busy.add(guest);
+    return [...this.guests.all()]
+      .filter(({ guest }) => !busy.has(guest))
+      .toSorted((a, b) => a.lastUsedMs - b.lastUsedMs);
+  }
+
+  /** The isolate goes when whatever it does is over; the next call makes a new one. */
+  release(loaded: LoadedGuest): void {
+    this.guests.leave(loaded);
+    this.writer.frame(toRunner.unload, 1, loaded.key);
+    this.flushSoon();
+  }
+
+  releaseGuest(guestId: string): void {
+    const loaded = this.guests.ofId(guestId);
+    if (loaded !== undefined) this.release(loaded);
+  }
+
+  /** Leaves the CPU to others where they want it. */
+  yieldCpu(): void {
+    lowerPriority(this.process.pid);
+  }
+
+  /** Takes no more calls, and ends with the last one it has, at the latest after the time given. */
+  retire(withinMs: number, kill: () => void = () => this.stop()): void {
+    if (this.isRetired) return;
+    this.isRetired = true;
+    this.options.onRetired(this);
+    const timer = setTimeout(kill, withinMs);
+    timer.unref();
+    this.lastAct = () => {
+      clearTimeout(timer);
+      kill();
+    };
+    this.endIfDone();
   }
 
   stop(): void {
@@ -141,6 +201,7 @@ export class RunnerLink implements CallLink {
 
   finished(call: HostCall): void {
     this.calls.delete(call.id);
+    this.endIfDone();
     // Its runner hears of the end only now, and may go on with work after it.
     if (call.isPassedOn) this.late.add(call);
   }
@@ -148,6 +209,10 @@ export class RunnerLink implements CallLink {
   failed({ guest, traceId }: HostCall, { code, detail }: Problem): void {
     const limit = limitSeenHere(code);
     if (limit !== undefined) this.options.services.breach(guest, { limit, detail, traceId });
+  }
+
+  private endIfDone(): void {
+    if (this.lastAct !== undefined && this.calls.size === 0 && !this.isOver) this.lastAct();
   }
 
   private send(call: HostCall, key: number, request: GuestRequest | undefined): void {
@@ -169,25 +234,15 @@ export class RunnerLink implements CallLink {
     call.streamBody(body);
   }
 
-  private async load(guest: Guest): Promise<number> {
+  private async load(guest: Guest): Promise<LoadedGuest> {
     const { source, filename } = await guest.loadCode();
     if (this.isOver) throw new BystanderLoss(lostDetail);
-    const known = this.loadedById.get(guest.id);
-    if (known !== undefined) return known.key;
-    this.lastKey += 1;
-    const loaded = { key: this.lastKey, guest };
-    this.loadedById.set(guest.id, loaded);
-    this.loadedByKey.set(loaded.key, loaded);
-    const { limits, bindings, name, version } = guest;
-    const message: LoadMessage = {
-      filename,
-      ...limits,
-      ...bindings,
-      dependencies: Object.keys(bindings.dependencies),
-      installation: { name, version },
-    };
-    this.writer.frame(toRunner.load, 0, loaded.key, JSON.stringify(message), Buffer.from(source, 'utf8'));
-    return loaded.key;
+    const known = this.guests.ofId(guest.id);
+    if (known !== undefined) return known;
+    const loaded = this.guests.add(guest, this.lastUsedMs);
+    const message = loadMessageOf(guest, filename, this.options.trusted.of(guest.id));
+    this.writer.frame(toRunner.load, 0, loaded.key, message, Buffer.from(source, 'utf8'));
+    return loaded;
   }
 
   private listen(): void {
@@ -233,7 +288,7 @@ export class RunnerLink implements CallLink {
         this.calls.get(id)?.grantRequest(arg);
         break;
       case toEngine.op: {
-        const loaded = this.loadedByKey.get(arg);
+        const loaded = this.guests.ofKey(arg);
         if (loaded !== undefined) this.startOp(id, loaded.guest, text, bytes);
         break;
       }
@@ -271,10 +326,30 @@ export class RunnerLink implements CallLink {
         this.calls.get(id)?.loaded();
         break;
       case toEngine.unloaded: {
-        const loaded = this.loadedByKey.get(arg);
-        if (loaded !== undefined) this.forget(loaded);
+        const loaded = this.guests.ofKey(arg);
+        if (loaded === undefined) break;
+        this.guests.forget(loaded);
+        if (fatalBreaches.has(text)) this.options.trusted.set(loaded.guest.id, 'none');
         break;
       }
+      case toEngine.earned: {
+        const loaded = this.guests.ofKey(arg);
+        if (loaded !== undefined) this.options.trusted.set(loaded.guest.id, text);
+        break;
+      }
+      case toEngine.worn: {
+        const loaded = this.guests.ofKey(arg);
+        if (loaded !== undefined) this.release(loaded);
+        break;
+      }
+      case toEngine.heavy: {
+        const loaded = this.guests.ofKey(arg);
+        if (loaded !== undefined) this.options.onHeavy(loaded.guest);
+        break;
+      }
+      case toEngine.lost:
+        this.threadLost(text === 'memory-limit' ? 'memory' : 'hang', this.guests.culprit(arg));
+        break;
       case toEngine.pong:
         this.heartbeat.pong(id);
         break;
@@ -314,7 +389,7 @@ export class RunnerLink implements CallLink {
   }
 
   private log(callId: number, key: number, text: string): void {
-    const loaded = this.loadedByKey.get(key);
+    const loaded = this.guests.ofKey(key);
     if (loaded === undefined) return;
     const [at = '', level = '', json = '""'] = text.split('\t');
     const entry: GuestLogEntry = {
@@ -327,15 +402,18 @@ export class RunnerLink implements CallLink {
   }
 
   private breach(callId: number, key: number, limit: string): void {
-    const loaded = this.loadedByKey.get(key);
+    const loaded = this.guests.ofKey(key);
     if (loaded === undefined || !isLimitName(limit)) return;
     const traceId = this.calls.get(callId)?.traceId;
     this.options.services.breach(loaded.guest, { limit, detail: guestBreaches[limit] ?? '', traceId });
   }
 
-  private forget(loaded: LoadedGuest): void {
-    this.loadedByKey.delete(loaded.key);
-    if (this.loadedById.get(loaded.guest.id) === loaded) this.loadedById.delete(loaded.guest.id);
+  /** Its calls have been told; every other guest's may end, and the process with them. */
+  private threadLost(end: 'memory' | 'hang', culprit: Guest | undefined): void {
+    this.process.lossTold();
+    this.blamed ??= culprit;
+    this.tellLoss(end, 'one of its threads could not be stopped');
+    this.retire(lossDrainMs, () => this.process.kill(end));
   }
 
   private ended(end: RunnerEnd, culpritKey: number, detail: string): void {
@@ -349,48 +427,21 @@ export class RunnerLink implements CallLink {
         cause: new Error(detail),
       }),
     );
-    const culprit = this.loadedByKey.get(culpritKey)?.guest;
+    const culprit = this.blamed ?? this.guests.culprit(culpritKey);
+    if (culprit !== undefined) this.options.trusted.set(culprit.id, 'none');
     for (const call of this.calls.values()) {
       if (call.guest === culprit && !this.isStopping) call.fail(culpritProblem(end, call.guest));
       else call.fail(new BystanderLoss(lostDetail));
     }
-    const blamed = culprit === undefined ? '' : ` while ${culprit.name}@${culprit.version} ran`;
-    if (!this.isStopping) this.options.onEnd(this, end, `${end}${blamed}: ${detail}`, culprit);
+    this.blamed = culprit;
+    if (!this.isStopping) this.tellLoss(end, detail);
+    this.options.onEnd(this);
   }
-}
 
-/** What is said about a breach that shows inside the isolate. */
-const guestBreaches: Partial<Record<LimitName, string>> = {
-  headers: 'It made more headers than 64 KB.',
-  log: 'It logged more than 64 KB in one call; later lines of the call are lost.',
-  timers: 'It set more timers than it may have at once.',
-  operations: 'It started more operations than it may have at once.',
-};
-
-const lostDetail = 'The process that ran the proxylet ended; the call may be tried again.';
-
-function lost(): Problem {
-  return new Problem('runner-lost', lostDetail, { retryAfterSeconds: 1 });
-}
-
-/** What the calls of the guest are told that ran when its runner ended. */
-function culpritProblem(end: RunnerEnd, guest: Guest): Problem {
-  switch (end) {
-    case 'memory':
-      return new Problem('memory-limit', `It used more than its ${guest.limits.memoryMb} MB of memory.`, {
-        retryAfterSeconds: 1,
-      });
-    case 'hang':
-      return new Problem(
-        'cpu-limit',
-        `It could not be stopped at its ${guest.limits.cpuMs} ms of CPU time and was killed.`,
-      );
-    case 'crash':
-    case 'protocol':
-    case 'killed':
-    case 'stopped':
-      return lost();
-    default:
-      return end satisfies never;
+  private tellLoss(end: RunnerEnd, detail: string): void {
+    if (this.isLossTold) return;
+    this.isLossTold = true;
+    const by = this.blamed === undefined ? '' : ` while ${this.blamed.name}@${this.blamed.version} ran`;
+    this.options.onLoss(this, end, `${end}${by}: ${detail}`, this.blamed);
   }
 }

@@ -4,12 +4,14 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunnerEnd } from '../types.js';
+import { culpritOf, markBytes, markSlots } from '../wire/marks.js';
 import type { Containment } from './containment.js';
 import { cpuTimeMs, residentBytes } from './proc.js';
-import { runnerArguments, type RunnerFiles } from './runner-files.js';
 
 /** Signals that come from an admin or the system's want of memory, not from a fault. */
 const outsideSignals = new Set<NodeJS.Signals | null>(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
+/** How long a runner in which memory ran out has to say that it goes on, ms. */
+const lossGraceMs = 200;
 const maxStderrChars = 8 * 1024;
 /** What V8 and the runner print when memory is what ended them. */
 const outOfMemory = /Last few GCs|heap out of memory|^catastrophic: |invalid table size/im;
@@ -25,18 +27,19 @@ export class RunnerProcess {
   /** Set before the kill, so that the end is named by its cause. */
   private killedFor: RunnerEnd | undefined;
   private stderr = '';
+  private isLossTold = false;
+  private lossTimer: NodeJS.Timeout | undefined;
   private readonly markFile: number;
   private readonly child: ChildProcess;
 
   constructor(
-    files: RunnerFiles,
     containment: Containment,
+    args: readonly string[],
     onEnd: (end: RunnerEnd, culpritKey: number, detail: string) => void,
-    wasmMaxPages?: number,
   ) {
     this.markFile = openMarkFile();
-    const [program, args] = containment.wrap(process.execPath, runnerArguments(files, wasmMaxPages));
-    this.child = spawn(program, args, {
+    const [program, all] = containment.wrap(process.execPath, args);
+    this.child = spawn(program, all, {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', this.markFile],
       env: {},
       cwd: '/',
@@ -45,13 +48,13 @@ export class RunnerProcess {
     this.socket = this.child.stdio[3] as Socket;
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-maxStderrChars);
-      // V8 out of memory on the main thread may hang in place of ending (isolates.md §2.5): do not wait for it.
-      if (outOfMemory.test(this.stderr)) this.kill('memory');
+      if (outOfMemory.test(this.stderr)) this.expectLoss();
     });
     // It may be dead already: then the signal it ended by tells why.
     this.socket.on('error', () => this.child.kill('SIGKILL'));
     this.child.once('error', () => onEnd('crash', 0, 'the process could not be started'));
     this.child.once('close', (code, signal) => {
+      clearTimeout(this.lossTimer);
       const culprit = this.readMark();
       closeSync(this.markFile);
       onEnd(
@@ -75,6 +78,21 @@ export class RunnerProcess {
     this.child.kill('SIGKILL');
   }
 
+  /**
+   * Where memory ran out on a thread of the pool, the runner says so and goes on without it. On its own thread V8 may
+   * hang in place of ending (isolates.md §2.5): that is not waited for.
+   */
+  private expectLoss(): void {
+    this.lossTimer ??= setTimeout(() => {
+      if (!this.isLossTold) this.kill('memory');
+    }, lossGraceMs);
+  }
+
+  /** The runner told of the thread it lost: who ends it now, and when, is not decided here. */
+  lossTold(): void {
+    this.isLossTold = true;
+  }
+
   /** Keeps the engine's own event loop free to end. */
   unref(): void {
     this.child.unref();
@@ -90,8 +108,9 @@ export class RunnerProcess {
   }
 
   private readMark(): number {
-    const bytes = Buffer.alloc(4);
-    return readSync(this.markFile, bytes, 0, 4, 0) === 4 ? bytes.readUInt32LE() : 0;
+    const bytes = Buffer.alloc(markBytes * markSlots);
+    const length = readSync(this.markFile, bytes, 0, bytes.length, 0);
+    return culpritOf(bytes.subarray(0, length));
   }
 }
 

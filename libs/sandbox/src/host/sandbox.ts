@@ -12,16 +12,19 @@ import { BystanderLoss, isReplayable } from './bystander-loss.js';
 import { type Containment, detectContainment } from './containment.js';
 import { eventRequest } from './event-request.js';
 import { runnerFiles } from './runner-files.js';
+import { Lanes } from './lanes.js';
 import { type LinkOptions, RunnerLink } from './runner-link.js';
+import { defaultLimits, runnerSettingsOf } from './sandbox-limits.js';
+import { Tender } from './tender.js';
+import { Trusted } from './trusted.js';
 
 const defaultRunnerMemoryMb = 768;
 const defaultMaxRunners = 64;
 const defaultWasmMaxPages = 4096;
 /** Memory of modules grows unseen until the resident size tells: runners with WebAssembly are watched closer. */
 const wasmRunnerMemoryMb = 512;
-/** A runner without calls for this long is stopped; its guests start again when somebody calls. */
-const idleRunnerMs = 10 * 60 * 1000;
-const idleCheckMs = 30 * 1000;
+/** Beyond the longest time a call may take, how long a runner that is replaced may linger, ms. */
+const replaceWithinMs = 130_000;
 
 /** Starts the first spare runner, so that a fault of the installation shows at start and not at the first call. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
@@ -39,25 +42,41 @@ class RunnerPool implements Sandbox {
   private readonly linkOptions: LinkOptions;
   private readonly wasmMaxPages: number;
   private readonly maxRunners: number;
-  private readonly idleTimer: NodeJS.Timeout;
+  private readonly tendTimer: NodeJS.Timeout;
+  private readonly tender: Tender<RunnerLink>;
+  private readonly lanes: Lanes;
   private spare: RunnerLink | undefined;
   private isDisposed = false;
 
   constructor(options: SandboxOptions, containment: Containment) {
     this.maxRunners = options.maxRunners ?? defaultMaxRunners;
     this.wasmMaxPages = options.wasmMaxPages ?? defaultWasmMaxPages;
+    const limits = { ...defaultLimits, ...options.limits };
+    this.lanes = new Lanes(limits.heavyForMs);
     this.linkOptions = {
+      settings: runnerSettingsOf(limits),
+      trusted: new Trusted(),
+      onHeavy: (guest) => this.separate(guest),
+      onRetired: (link) => this.takeOut(link),
       files: runnerFiles(),
       containment,
       services: options.services,
       memoryMb: options.runnerMemoryMb ?? defaultRunnerMemoryMb,
-      onEnd: (link, end, reason, culprit) => {
-        this.remove(link);
+      onEnd: (link) => this.remove(link),
+      onLoss: (link, end, reason, culprit) => {
         options.onRunnerLost?.({ group: link.group, pid: link.info().pid, end, reason, culprit });
       },
     };
-    this.idleTimer = setInterval(() => this.stopIdle(), idleCheckMs);
-    this.idleTimer.unref();
+    this.tender = new Tender(limits, this.linkOptions.memoryMb, {
+      stop: (link) => {
+        link.stop();
+        this.remove(link);
+      },
+      replace: (link) => link.retire(replaceWithinMs),
+      evicted: (guest, reason) => options.onEvicted?.(guest, reason),
+    });
+    this.tendTimer = setInterval(() => this.tender.tend([...this.all], Date.now()), limits.tendEveryMs);
+    this.tendTimer.unref();
   }
 
   async prepare(): Promise<void> {
@@ -94,22 +113,22 @@ class RunnerPool implements Sandbox {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.isDisposed) return;
     this.isDisposed = true;
-    clearInterval(this.idleTimer);
+    clearInterval(this.tendTimer);
     for (const link of this.all) link.stop();
     this.all.clear();
     this.byGroup.clear();
   }
 
-  private linkOf({ group: ownGroup, bindings }: Guest): RunnerLink {
-    const hasWasm = bindings.wasm === true;
-    const group = hasWasm ? `wasm:${ownGroup}` : ownGroup;
-    const known = this.byGroup.get(group);
+  private linkOf(guest: Guest): RunnerLink {
+    const { name, hasWasm, isHeavy } = this.lanes.laneOf(guest);
+    const known = this.byGroup.get(name);
     if (known !== undefined && !known.isOver) return known;
     if (this.isDisposed) throw new Problem('engine-busy', 'The engine is stopping.');
     const link = hasWasm ? this.makeWasm() : (this.spare ?? this.makeSpare());
     if (this.spare === link) this.spare = undefined;
-    link.group = group;
-    this.byGroup.set(group, link);
+    link.group = name;
+    if (isHeavy) link.yieldCpu();
+    this.byGroup.set(name, link);
     // Not at once: the call that took the spare comes first.
     setTimeout(() => this.refill(), 50).unref();
     return link;
@@ -152,13 +171,17 @@ class RunnerPool implements Sandbox {
     this.remove(oldest);
   }
 
-  private stopIdle(): void {
-    const before = Date.now() - idleRunnerMs;
-    for (const link of this.byGroup.values()) {
-      if (link.inFlight > 0 || link.lastUsedMs > before) continue;
-      link.stop();
-      this.remove(link);
-    }
+  /** Its next call goes to the runner for heavy guests of its group; what it does now ends where it is. */
+  private separate(guest: Guest): void {
+    const link = this.byGroup.get(this.lanes.laneOf(guest).name);
+    if (!this.lanes.markHeavy(guest.id)) return;
+    link?.releaseGuest(guest.id);
+  }
+
+  private takeOut(link: RunnerLink): void {
+    if (this.spare === link) this.spare = undefined;
+    if (this.byGroup.get(link.group) === link) this.byGroup.delete(link.group);
+    this.refill();
   }
 
   private remove(link: RunnerLink): void {

@@ -1,30 +1,37 @@
-import type Ivm from 'isolated-vm';
-import type { LoadMessage } from '../wire/messages.js';
+import type { LoadMessage, Trust } from '../wire/messages.js';
+import type { Blank } from './blank.js';
 import { entry, type EntryKind } from './entries.js';
-import { type HostFunctions, type LiveIsolate, startIsolate, StartFailure } from './isolate.js';
-import type { Prelude } from './prelude.js';
+import { Gate, type GateOutside, type Settled } from './gate.js';
+import { openModule, openModuleHere, StartFailure } from './guest-module.js';
 
 /** What a cell asks of the runner around it. */
-export interface CellOutside {
-  readonly prelude: Prelude;
-  readonly hostFunctions: (cell: Cell) => HostFunctions;
-  /** Marks who runs now, so that the engine knows the culprit when this process dies. */
-  readonly mark: (key: number) => void;
+export interface CellOutside extends Omit<GateOutside, 'settled' | 'isWanted' | 'isWorn' | 'earned'> {
+  readonly takeBlank: (memoryMb: number) => Promise<Blank>;
   readonly callFailed: (callId: number, code: string, detail: string) => void;
   readonly cancelOp: (wireId: number) => void;
   readonly log: (cell: Cell, callId: number, level: string, text: string) => void;
   /** A call ended, however it did. */
   readonly callOver: (cell: Cell, callId: number) => void;
   readonly gone: (cell: Cell, reason: string) => void;
+  readonly earned: (cell: Cell, trust: Trust) => void;
+  /** Characters or bytes of a socket's message have reached the guest. */
+  readonly taken: (callId: number, size: number) => void;
+  /** Its isolate had better be replaced when its work is over. */
+  readonly worn: (cell: Cell, reason: string) => void;
+  /** It takes more of the CPU than its neighbours should bear. */
+  readonly heavy: (cell: Cell) => void;
 }
 
 interface OpenCall {
-  cpuNs: number;
+  cpuMs: number;
   isAnswered: boolean;
   /** Limits whose breach was told to the engine; made on first use. */
   breaches: Set<string> | undefined;
   /** Whether the CPU limit is for each entry: of a call that lasts as long as its connection does. */
   isMeteredByEntry: boolean;
+  /** Its first entry was made. */
+  isEntered: boolean;
+  isCancelled: boolean;
   /** Timers and operations that end with the call; made on first use. */
   timers: Set<number> | undefined;
   ops: Set<number> | undefined;
@@ -32,72 +39,68 @@ interface OpenCall {
   lateTimer: NodeJS.Timeout | undefined;
 }
 
-/** Wall time an entry may take beyond its CPU budget: on a busy machine the guest gets the CPU it was promised. */
-const wallFactor = 2;
-const wallGraceMs = 50;
 /** More than there are limits: for a prelude that guest code has tampered with. */
 const maxBreaches = 20;
-/** CPU time of the module's top level. */
+/** Time for the module's top level, ms. */
 const startMs = 1000;
 
 /**
- * One installation's isolate and its open calls. Every entry runs under a time limit that covers its microtasks,
- * so that code after an `await` counts as well. An isolate that broke a limit is not used again.
+ * One installation's isolate and its open calls. Every entry runs under limits that cover its microtasks, so that
+ * code after an `await` counts as well. An isolate that broke a limit is not used again.
  */
 export class Cell {
-  private live: LiveIsolate | undefined;
+  private blank: Blank | undefined;
+  private opening: Promise<void> | undefined;
   private isDead = false;
+  private isLeaving = false;
+  private readonly gate: Gate;
   private readonly calls = new Map<number, OpenCall>();
   private readonly timers = new Map<number, NodeJS.Timeout>();
-  /** The call of the entry under way, 0 for none. */
-  activeCallId = 0;
 
   constructor(
     readonly key: number,
     readonly load: LoadMessage,
     private source: string,
     private readonly outside: CellOutside,
-  ) {}
+  ) {
+    this.gate = new Gate(key, load, {
+      ...outside,
+      settled: (event) => this.entryOver(event),
+      isWanted: ({ callId, kind }) => kind === entry.rejection || this.isWanted(callId, kind),
+      isWorn: (reason) => outside.worn(this, reason),
+      earned: (trust) => outside.earned(this, trust),
+    });
+  }
 
   get openCalls(): number {
     return this.calls.size;
   }
 
+  /** The call of the entry under way, 0 for none. */
+  get activeCallId(): number {
+    return this.gate.activeCallId;
+  }
+
   /** @throws StartFailure */
-  start(): void {
-    if (this.live !== undefined) return;
-    const { filename, memoryMb, config, secrets, kv, dependencies, installation } = this.load;
-    this.outside.mark(this.key);
-    this.live = startIsolate(
-      {
-        source: this.source,
-        filename,
-        memoryMb,
-        startMs,
-        environmentJson: JSON.stringify({ config, secrets, hasKv: kv, dependencies, installation }),
-      },
-      this.outside.prelude,
-      this.outside.hostFunctions(this),
-    );
-    this.source = '';
+  start(): Promise<void> {
+    this.opening ??= this.open();
+    return this.opening;
   }
 
   call(id: number, head: string, body: ArrayBuffer | undefined, isStreaming: boolean): void {
     this.calls.set(id, {
-      cpuNs: 0,
+      cpuMs: 0,
       isAnswered: false,
       breaches: undefined,
       isMeteredByEntry: false,
+      isEntered: false,
+      isCancelled: false,
       timers: undefined,
       ops: undefined,
       lateTimer: undefined,
     });
-    try {
-      this.start();
-    } catch (error) {
-      const reason = error instanceof StartFailure ? error.message : 'The isolate could not be made.';
-      this.die('proxylet-invalid', reason, id);
-      return;
+    if (this.blank === undefined) {
+      this.start().catch((error: unknown) => this.die('proxylet-invalid', reasonOf(error)));
     }
     this.enter(entry.call, id, id, head, body, isStreaming);
   }
@@ -111,8 +114,9 @@ export class Cell {
     const call = this.calls.get(callId);
     if (call === undefined) return;
     call.isAnswered = true;
-    this.enter(entry.cancel, callId, callId, reason);
-    this.settled(callId);
+    call.isCancelled = true;
+    if (call.isEntered) this.enter(entry.cancel, callId, callId, reason);
+    else this.settled(callId);
   }
 
   /** True when the answer may go out: once, and only for a call that is open. */
@@ -136,6 +140,8 @@ export class Cell {
     clearTimeout(call.lateTimer);
     for (const timerId of call.timers ?? []) this.clearTimer(timerId);
     for (const wireId of call.ops ?? []) this.outside.cancelOp(wireId);
+    this.gate.callEnded();
+    if (this.isLeaving && this.calls.size === 0) this.leave();
   }
 
   /** The answer is out and work goes on under `waitUntil`: as long as a call may take, once more. */
@@ -191,10 +197,17 @@ export class Cell {
     this.timers.delete(timerId);
   }
 
+  /** Ends the isolate when its last call is over, work under `waitUntil` included. */
+  leaveWhenIdle(): void {
+    this.isLeaving = true;
+    if (this.calls.size === 0) this.leave();
+  }
+
   /** Ends the isolate; open calls fail with the reason, the culprit's with its own code. */
   die(code: string, detail: string, culprit = 0): void {
     if (this.isDead) return;
     this.isDead = true;
+    this.gate.close();
     for (const timer of this.timers.values()) clearTimeout(timer);
     this.timers.clear();
     for (const [id, { lateTimer }] of this.calls) {
@@ -208,51 +221,61 @@ export class Cell {
         );
     }
     this.calls.clear();
-    if (this.live !== undefined && !this.live.isolate.isDisposed) this.live.isolate.dispose();
+    if (this.blank !== undefined) discard(this.blank);
     this.outside.gone(this, code);
   }
 
-  private enter(kind: EntryKind, callId: number, id: number, a?: unknown, b?: unknown, c?: unknown): void {
-    if (this.isDead || this.live === undefined) return;
-    const { isolate, enter } = this.live;
-    const call = this.calls.get(callId);
-    const budgetMs = Math.max(1, this.load.cpuMs - (call?.cpuNs ?? 0) / 1e6);
-    const before = isolate.cpuTime;
-    this.outside.mark(this.key);
-    this.activeCallId = callId;
-    let fault: unknown;
-    try {
-      enter.applySync(undefined, [kind, id, a, b, c] as never[], {
-        timeout: Math.ceil(budgetMs * wallFactor + wallGraceMs),
-        ...(a instanceof ArrayBuffer || b instanceof ArrayBuffer ? copyArguments : {}),
-      });
-    } catch (error) {
-      fault = error;
-    }
-    this.activeCallId = 0;
-    this.settle(isolate, callId, call, before, fault, kind);
+  private leave(): void {
+    // Not within the entry that ended the last call.
+    setImmediate(() => {
+      if (this.calls.size === 0) this.die('runner-lost', 'The installation was stopped.');
+    });
   }
 
-  private settle(
-    isolate: Ivm.Isolate,
-    callId: number,
-    call: OpenCall | undefined,
-    before: bigint,
-    fault: unknown,
-    kind: EntryKind,
-  ): void {
-    if (isolate.isDisposed) {
-      this.die('memory-limit', `It used more than its ${this.load.memoryMb} MB of memory.`, callId);
+  private async open(): Promise<void> {
+    const { filename, memoryMb, config, secrets, kv, dependencies, installation } = this.load;
+    const blank = await this.outside.takeBlank(memoryMb);
+    if (this.isDead) {
+      discard(blank);
       return;
     }
-    const usedNs = Number(isolate.cpuTime - before);
-    if (call !== undefined) call.cpuNs = call.isMeteredByEntry ? 0 : call.cpuNs + usedNs;
-    const cpuMs = (call === undefined || call.isMeteredByEntry ? usedNs : call.cpuNs) / 1e6;
-    const isTimedOut = fault instanceof Error && fault.message === 'Script execution timed out.';
-    if (isTimedOut || cpuMs > this.load.cpuMs) {
+    blank.seat.key = this.key;
+    this.blank = blank;
+    const environmentJson = JSON.stringify({ config, secrets, hasKv: kv, dependencies, installation });
+    const { source } = this;
+    this.source = '';
+    const module = { source, filename, startMs, environmentJson };
+    if (this.load.trust === 'none') await this.gate.open(blank, startMs, () => openModule(blank, module));
+    else this.gate.openHere(blank, () => openModuleHere(blank, module));
+  }
+
+  private isWanted(callId: number, kind: EntryKind): boolean {
+    const call = this.calls.get(callId);
+    if (call === undefined || (call.isCancelled && kind !== entry.cancel)) return false;
+    if (kind === entry.call) call.isEntered = true;
+    return true;
+  }
+
+  private enter(kind: EntryKind, callId: number, id: number, a?: unknown, b?: unknown, c?: unknown): void {
+    const call = this.calls.get(callId);
+    this.gate.enter({ kind, callId, id, a, b, c }, this.load.cpuMs - (call?.cpuMs ?? 0));
+  }
+
+  private entryOver({ entry: { kind, callId, a }, usedMs, fault, isHeavy, end }: Settled): void {
+    if (end === 'memory-limit') {
+      this.die(end, `It used more than its ${this.load.memoryMb} MB of memory.`, callId);
+      return;
+    }
+    const call = this.calls.get(callId);
+    const cpuMs = usedMs + (call?.cpuMs ?? 0);
+    if (call !== undefined) call.cpuMs = call.isMeteredByEntry ? 0 : cpuMs;
+    if (end === 'cpu-limit' || cpuMs > this.load.cpuMs) {
       this.die('cpu-limit', `It computed for longer than its ${this.load.cpuMs} ms of CPU time.`, callId);
       return;
     }
+    if (isHeavy) this.outside.heavy(this);
+    if (kind === entry.cancel) this.settled(callId);
+    if (kind === entry.socketMessage) this.outside.taken(callId, sizeOf(a));
     // What is left is a rejection nobody handled: the call itself goes on (isolated-vm #273).
     if (fault === undefined) return;
     // Listeners of the guest hear of it first; what fails in them is not told to them again.
@@ -261,7 +284,17 @@ export class Cell {
   }
 }
 
-const copyArguments = { arguments: { copy: true } } as const;
+function sizeOf(message: unknown): number {
+  return message instanceof ArrayBuffer ? message.byteLength : String(message).length;
+}
+
+function discard({ isolate }: Blank): void {
+  if (!isolate.isDisposed) isolate.dispose();
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof StartFailure ? error.message : 'The isolate could not be made.';
+}
 
 function textOf(fault: unknown): string {
   return (fault instanceof Error ? `${fault.name}: ${fault.message}` : 'a value that is no error').slice(

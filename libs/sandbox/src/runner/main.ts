@@ -1,12 +1,14 @@
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { FrameReader, toEngine, writeParts } from '../wire/frames.js';
+import type { RunnerSettings } from '../wire/runner-settings.js';
+import { Marks } from './marks.js';
 import { Output } from './output.js';
 import { Prelude } from './prelude.js';
 import { Runner } from './runner.js';
 
 /**
- * Entry of a runner process: `node … runner.cjs <prelude> <native module> [wasm]`. Descriptor 3 is the socket pair
+ * Entry of a runner process: `node … runner.cjs <prelude> <native module> <settings>`. Descriptor 3 is the socket pair
  * to the engine, descriptor 4 a file that holds the key of the guest that runs now. There is no other way in or out.
  */
 const enginePipe = 3;
@@ -18,18 +20,8 @@ if (preludePath === undefined) throw new Error('the path of the prelude is missi
 const socket = new Socket({ fd: enginePipe, readable: true, writable: true });
 const output = new Output((parts) => writeParts(socket, parts));
 
-const markBytes = Buffer.alloc(4);
-let marked = 0;
-
-/** Written only when another guest gets the CPU: a call after a call of the same guest costs nothing. */
-function mark(key: number): void {
-  if (key === marked) return;
-  marked = key;
-  markBytes.writeUInt32LE(key);
-  writeSync(markFile, markBytes, 0, 4, 0);
-}
-
-const runner = new Runner(output, Prelude.read(preludePath), mark, process.argv[4] === 'wasm');
+const settings = JSON.parse(process.argv[4] ?? '{}') as RunnerSettings;
+const runner = new Runner(output, Prelude.read(preludePath), new Marks(markFile), settings);
 const reader = new FrameReader((frame) => runner.handle(frame));
 
 /** A runner does not outlive its engine, and never runs exit handlers: pool threads may hang (isolates.md R5). */
@@ -48,3 +40,7 @@ process.on('uncaughtException', (error) => {
   end();
 });
 output.batch(() => output.frame(toEngine.ready, process.pid));
+runner.prepare().catch((error: unknown) => {
+  process.stderr.write(`runner: ${String(error)}\n`);
+  end();
+});

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type ivm from 'isolated-vm';
 
+const filename = 'file:///proxylet/prelude.js';
+
 /**
  * The prelude's source with its code cache. The cache is made here, in this process, by the same V8 and from the
  * same source: cached data from anywhere else would be foreign native code (CVE-2022-39266).
@@ -14,21 +16,16 @@ export class Prelude {
     return new Prelude(readFileSync(path, 'utf8'));
   }
 
-  compile(isolate: ivm.Isolate): ivm.Script {
-    const filename = 'file:///proxylet/prelude.js';
-    if (this.cache === undefined) return isolate.compileScriptSync(this.source, { filename });
-    return isolate.compileScriptSync(this.source, { filename, cachedData: this.cache });
+  async compile(isolate: ivm.Isolate): Promise<ivm.Script> {
+    if (this.cache === undefined) return isolate.compileScript(this.source, { filename });
+    return isolate.compileScript(this.source, { filename, cachedData: this.cache });
   }
 
   /** Takes the cache from an isolate in which the prelude has run, so that functions compiled lazily are in it. */
-  keepCacheOf(isolate: ivm.Isolate): void {
-    if (this.cache !== undefined) return;
-    const script = isolate.compileScriptSync(this.source, {
-      filename: 'file:///proxylet/prelude.js',
-      produceCachedData: true,
-    });
+  async keepCacheOf(isolate: ivm.Isolate): Promise<void> {
+    const script = await isolate.compileScript(this.source, { filename, produceCachedData: true });
     // Missing in the package's types, described in its README.
-    this.cache = (script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData;
+    this.cache ??= (script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData;
     script.release();
   }
 }

@@ -1,5 +1,8 @@
 import { type Frame, toEngine, toRunner } from '../wire/frames.js';
 import type { LoadMessage } from '../wire/messages.js';
+import type { RunnerSettings } from '../wire/runner-settings.js';
+import type { HostFunctions, Seat } from './blank.js';
+import { BlankPool } from './blank-pool.js';
 import { Cell, type CellOutside } from './cell.js';
 import { entry } from './entries.js';
 import {
@@ -10,9 +13,10 @@ import {
   randomFunction,
   urlFunction,
 } from './host-functions.js';
-import type { HostFunctions } from './isolate.js';
 import { LocalOps } from './local-ops.js';
 import type { Output } from './output.js';
+import { Watchdog } from './watchdog.js';
+import type { Marks } from './marks.js';
 import type { Prelude } from './prelude.js';
 
 interface OpenOp {
@@ -31,19 +35,31 @@ export class Runner {
   private readonly wireIdOfOp = new Map<Cell, Map<number, number>>();
   private lastOp = 0;
   private readonly outside: CellOutside;
+  private readonly blanks: BlankPool;
   private readonly localOps = new LocalOps();
 
   constructor(
     private readonly out: Output,
     prelude: Prelude,
-    mark: (key: number) => void,
-    /** Whether the guests of this process have WebAssembly. */
-    private readonly hasWasm: boolean,
+    marks: Marks,
+    private readonly settings: RunnerSettings,
   ) {
+    const { count, memoryMb } = settings.blanks;
+    this.blanks = new BlankPool(
+      {
+        prelude,
+        hostFunctions: (seat, mb) => this.hostFunctions(seat, mb),
+        onCatastrophe: ({ key }, message) =>
+          this.lost(key, message.includes('memory') ? 'memory-limit' : 'cpu-limit'),
+      },
+      count,
+      memoryMb,
+    );
     this.outside = {
-      prelude,
-      mark,
-      hostFunctions: (cell) => this.hostFunctions(cell),
+      settings,
+      marks,
+      watchdog: new Watchdog(),
+      takeBlank: (mb) => this.blanks.take(mb),
       callFailed: (callId, code, detail) => {
         this.cellOfCall.delete(callId);
         this.out.frame(toEngine.failed, callId, 0, `${code}\n${detail}`);
@@ -52,7 +68,17 @@ export class Runner {
       log: (cell, callId, level, text) => this.log(cell, callId, level, text),
       callOver: (cell, callId) => this.localOps.release(cell, callId),
       gone: (cell, reason) => this.forget(cell, reason),
+      earned: ({ key }, trust) => this.out.frame(toEngine.earned, 0, key, trust),
+      taken: (callId, size) => this.out.frame(toEngine.socketCredit, callId, size),
+      worn: ({ key }, reason) => this.out.frame(toEngine.worn, 0, key, reason),
+      heavy: ({ key }) => this.out.frame(toEngine.heavy, 0, key),
+      lost: (key, code) => this.lost(key, code),
     };
+  }
+
+  /** Makes what a first call would else have to wait for. */
+  prepare(): Promise<void> {
+    return this.blanks.prepare();
   }
 
   handle(frame: Frame): void {
@@ -94,7 +120,6 @@ export class Runner {
         break;
       case toRunner.socketMessage:
         this.cellOfCall.get(id)?.enterFor(id, entry.socketMessage, id, arg === 1 ? copy(bytes) : text);
-        this.out.frame(toEngine.socketCredit, id, arg === 1 ? bytes.length : text.length);
         break;
       case toRunner.socketClose:
         this.cellOfCall.get(id)?.limitLateWork(id);
@@ -110,7 +135,8 @@ export class Runner {
         this.load(arg, JSON.parse(text) as LoadMessage, bytes.toString('utf8'));
         break;
       case toRunner.unload:
-        this.cells.get(arg)?.die('runner-lost', 'The installation was stopped.');
+        if (id === 1) this.cells.get(arg)?.leaveWhenIdle();
+        else this.cells.get(arg)?.die('runner-lost', 'The installation was stopped.');
         break;
       case toRunner.ping:
         this.out.frame(toEngine.pong, id);
@@ -138,7 +164,7 @@ export class Runner {
       return;
     }
     if (head === '') {
-      this.warm(id, cell);
+      void this.warm(id, cell);
       return;
     }
     this.cellOfCall.set(id, cell);
@@ -146,15 +172,22 @@ export class Runner {
   }
 
   /** A call without a head starts the isolate and calls nothing. */
-  private warm(id: number, cell: Cell): void {
+  private async warm(id: number, cell: Cell): Promise<void> {
     try {
-      cell.start();
+      await cell.start();
       this.out.frame(toEngine.loaded, id, cell.key);
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'The isolate could not be made.';
       this.out.frame(toEngine.failed, id, 0, `proxylet-invalid\n${reason}`);
       cell.die('proxylet-invalid', reason);
     }
+  }
+
+  /** A guest's thread does not come back. The engine takes every other guest elsewhere and ends this process. */
+  private lost(key: number, code: 'cpu-limit' | 'memory-limit'): void {
+    // First, so that whoever hears of the call's end finds the guest blamed for it.
+    this.out.frame(toEngine.lost, 0, key, code);
+    this.cells.get(key)?.die(code, 'It could not be stopped, and its thread was lost.');
   }
 
   private completeOp(
@@ -201,86 +234,94 @@ export class Runner {
   }
 
   /** What the prelude calls; each takes what guest code may have forged, so that ids are checked here. */
-  private hostFunctions(cell: Cell): HostFunctions {
-    const whenOpen =
-      (act: (callId: number) => void) =>
-      (callId: number): void => {
-        if (cell.has(callId)) act(callId);
+  private hostFunctions(seat: Seat, memoryMb: number): HostFunctions {
+    // What a guest does that is gone, or an isolate in which none is so far, is nobody's.
+    const by =
+      <A extends unknown[]>(act: (cell: Cell, ...args: A) => void) =>
+      (...args: A): void => {
+        const cell = this.cells.get(seat.key);
+        if (cell !== undefined) act(cell, ...args);
       };
     return {
-      op: (opId: number, kind: string, text: string, bytes?: ArrayBuffer, bodyFrom?: number) =>
+      op: by((cell, opId: number, kind: string, text: string, bytes?: ArrayBuffer, bodyFrom?: number) =>
         this.startOp(cell, opId, kind, text, bytes, bodyFrom),
-      opChunk: (opId: number, bytes: ArrayBuffer) => {
+      ),
+      opChunk: by((cell, opId: number, bytes: ArrayBuffer) => {
         const wireId = this.wireIdOfOp.get(cell)?.get(opId);
         if (wireId !== undefined) this.out.frame(toEngine.opChunk, wireId, 0, '', new Uint8Array(bytes));
-      },
-      opChunkEnd: (opId: number) => {
+      }),
+      opChunkEnd: by((cell, opId: number) => {
         const wireId = this.wireIdOfOp.get(cell)?.get(opId);
         if (wireId !== undefined) this.out.frame(toEngine.opChunkEnd, wireId);
-      },
-      opCancel: (opId: number) => {
+      }),
+      opCancel: by((cell, opId: number) => {
         const wireId = this.wireIdOfOp.get(cell)?.get(opId);
         if (wireId !== undefined) this.cancelOp(wireId);
-      },
-      opCredit: (opId: number, credit: number) => {
+      }),
+      opCredit: by((cell, opId: number, credit: number) => {
         const wireId = this.wireIdOfOp.get(cell)?.get(opId);
         if (wireId !== undefined) this.out.frame(toEngine.opCredit, wireId, toCredit(credit));
-      },
-      respond: (callId: number, head: string, body: string | ArrayBuffer | undefined, kind: number) => {
-        if (!cell.answer(callId)) return;
-        const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body && new Uint8Array(body);
-        if (kind === 3) {
-          cell.meterEntries(callId);
-          this.out.frame(toEngine.socketOpen, callId, 0, head);
-          return;
-        }
-        const type = kind === 1 ? toEngine.responseStreaming : toEngine.response;
-        this.out.frame(type, callId, kind === 0 ? 1 : 0, head, bytes);
-        if (kind === 0) cell.limitLateWork(callId);
-        if (kind !== 2) return;
-        cell.settled(callId);
-        this.cellOfCall.delete(callId);
-      },
-      respondFrom: (callId: number, head: string, from: number) => {
+      }),
+      respond: by(
+        (cell, callId: number, head: string, body: string | ArrayBuffer | undefined, kind: number) => {
+          if (!cell.answer(callId)) return;
+          const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body && new Uint8Array(body);
+          if (kind === 3) {
+            cell.meterEntries(callId);
+            this.out.frame(toEngine.socketOpen, callId, 0, head);
+            return;
+          }
+          const type = kind === 1 ? toEngine.responseStreaming : toEngine.response;
+          this.out.frame(type, callId, kind === 0 ? 1 : 0, head, bytes);
+          if (kind === 0) cell.limitLateWork(callId);
+          if (kind !== 2) return;
+          cell.settled(callId);
+          this.cellOfCall.delete(callId);
+        },
+      ),
+      respondFrom: by((cell, callId: number, head: string, from: number) => {
         if (!cell.answer(callId)) return;
         this.out.frame(toEngine.responseFrom, callId, this.wireOf(cell, from), head);
         cell.limitLateWork(callId);
-      },
-      chunk: (callId: number, bytes: ArrayBuffer) => {
+      }),
+      chunk: by((cell, callId: number, bytes: ArrayBuffer) => {
         if (cell.has(callId)) this.out.frame(toEngine.chunk, callId, 0, '', new Uint8Array(bytes));
-      },
-      end: whenOpen((callId) => {
+      }),
+      end: by((cell, callId: number) => {
+        if (!cell.has(callId)) return;
         this.out.frame(toEngine.end, callId);
         cell.limitLateWork(callId);
       }),
-      abort: (callId: number, reason: string) => {
+      abort: by((cell, callId: number, reason: string) => {
         if (cell.has(callId)) this.out.frame(toEngine.abort, callId, 0, reason);
-      },
-      fail: (callId: number, code: string, detail: string) => {
+      }),
+      fail: by((cell, callId: number, code: string, detail: string) => {
         if (cell.answer(callId)) this.out.frame(toEngine.failed, callId, 0, `${code}\n${detail}`);
-      },
-      socketSend: (callId: number, data: string | ArrayBuffer) => {
+      }),
+      socketSend: by((cell, callId: number, data: string | ArrayBuffer) => {
         if (!cell.has(callId)) return;
         if (typeof data === 'string') this.out.frame(toEngine.socketMessage, callId, 0, data);
         else this.out.frame(toEngine.socketMessage, callId, 1, '', new Uint8Array(data));
-      },
-      socketClose: (callId: number, code: number, reason: string) => {
+      }),
+      socketClose: by((cell, callId: number, code: number, reason: string) => {
         if (cell.has(callId)) this.out.frame(toEngine.socketClose, callId, toCredit(code), reason);
-      },
-      settled: (callId: number) => {
+      }),
+      settled: by((cell, callId: number) => {
         if (cell.has(callId)) this.out.frame(toEngine.settled, callId);
         cell.settled(callId);
         this.cellOfCall.delete(callId);
-      },
-      credit: (callId: number, credit: number) => {
+      }),
+      credit: by((cell, callId: number, credit: number) => {
         if (cell.has(callId)) this.out.frame(toEngine.requestCredit, callId, toCredit(credit));
-      },
-      timer: (timerId: number, callId: number, delayMs: number) => cell.setTimer(timerId, callId, delayMs),
-      clearTimer: (timerId: number) => cell.clearTimer(timerId),
-      log: (callId: number, level: string, text: string) => this.log(cell, callId, level, text),
-      breach: (callId: number, limit: string) => {
+      }),
+      timer: by((cell, timerId: number, callId: number, delayMs: number) =>
+        cell.setTimer(timerId, callId, delayMs),
+      ),
+      clearTimer: by((cell, timerId: number) => cell.clearTimer(timerId)),
+      log: by((cell, callId: number, level: string, text: string) => this.log(cell, callId, level, text)),
+      breach: by((cell, callId: number, limit: string) => {
         if (cell.breach(callId, limit)) this.out.frame(toEngine.breach, callId, cell.key, limit);
-      },
+      }),
       url: urlFunction,
       random: randomFunction,
       decodeUtf8: decodeFunction,
@@ -288,7 +329,7 @@ export class Runner {
       encodeUtf8: encodeFunction,
       encodings: encodingsFunction,
       nowMs: Date.now,
-      ...(this.hasWasm ? { wasmPages: () => cell.load.memoryMb * wasmPagesPerMb } : {}),
+      ...(this.settings.hasWasm ? { wasmPages: () => memoryMb * wasmPagesPerMb } : {}),
     };
   }
 

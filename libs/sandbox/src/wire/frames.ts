@@ -14,7 +14,7 @@ import type { Writable } from 'node:stream';
 export const toRunner = {
   /** `arg` guest key, text = JSON of `LoadMessage`, bytes = module source. */
   load: 1,
-  /** `arg` guest key: drop the isolate. */
+  /** `arg` guest key: drop the isolate; `id` 1: when its calls and their late work are over. */
   unload: 2,
   /** `arg` guest key, text = call head, bytes = whole body. */
   call: 3,
@@ -88,6 +88,14 @@ export const toEngine = {
   socketClose: 86,
   /** `arg` bytes have reached the guest. */
   socketCredit: 87,
+  /** `arg` guest key, text = reason: its isolate should be replaced by a fresh one. */
+  worn: 94,
+  /** `arg` guest key: it takes more of the CPU than its neighbours should bear. */
+  heavy: 91,
+  /** `arg` guest key, text = problem code: one of its threads cannot be stopped; the process must be replaced. */
+  lost: 92,
+  /** `arg` guest key, text = `Trust` it is given from now on. */
+  earned: 93,
 } as const;
 
 export interface Frame {

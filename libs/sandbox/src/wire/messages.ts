@@ -1,8 +1,15 @@
 /** Text parts of frames that are more than one word. */
 
+/**
+ * What a guest may do by what is known of it: start on the runner's own thread, since it started quickly before; or
+ * have its entries there as well.
+ */
+export type Trust = 'none' | 'start' | 'thread';
+
 /** Text of a `load` frame, as JSON. */
 export interface LoadMessage {
   readonly filename: string;
+  readonly trust: Trust;
   readonly memoryMb: number;
   readonly cpuMs: number;
   readonly timeoutMs: number;
