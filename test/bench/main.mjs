@@ -1,11 +1,22 @@
-/** `npm run bench [-- run | catalog | resolve] [--json] [--rounds n] [--seconds n] [--connections n]` */
+/**
+ * `npm run bench [-- run | noisy | idle | catalog | resolve] [--json] [--rounds n] [--seconds n] [--connections n]
+ * [--installations n] [--deno]`
+ */
 import { parseArgs } from 'node:util';
 import { benchCatalog } from './catalog.mjs';
+import { benchIdle } from './idle.mjs';
+import { benchNoisy } from './noisy.mjs';
 import { benchResolve } from './resolve.mjs';
 import { benchRun } from './run.mjs';
 import { table } from './table.mjs';
 
-const entries = { run: benchRun, catalog: benchCatalog, resolve: benchResolve };
+const entries = {
+  run: benchRun,
+  noisy: benchNoisy,
+  idle: benchIdle,
+  catalog: benchCatalog,
+  resolve: benchResolve,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -14,6 +25,9 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
     connections: { type: 'string', default: '32' },
+    installations: { type: 'string', default: '1000' },
+    // Downloads it, once: more than the rest of the repository together.
+    deno: { type: 'boolean', default: false },
   },
 });
 
@@ -21,6 +35,8 @@ const settings = {
   rounds: number('rounds', 1, 1000),
   seconds: number('seconds', 0.1, 600),
   connections: number('connections', 1, 1000),
+  installations: number('installations', 2, 10_000),
+  withDeno: values.deno,
   say: (line) => process.stderr.write(`${line}\n`),
 };
 for (const name of positionals.length > 0 ? positionals : Object.keys(entries)) {

@@ -1,6 +1,7 @@
 import { cpuTimeMs } from '@proxylet/testing';
 import { assertAnswers, load } from './load.mjs';
 import { median } from './latencies.mjs';
+import { startDeno } from './targets/deno.mjs';
 import { startNode } from './targets/node.mjs';
 import { startProxylet } from './targets/proxylet.mjs';
 import { startWorkerd } from './targets/workerd.mjs';
@@ -13,10 +14,11 @@ const figures = ['rps', 'p50Ms', 'p99Ms', 'cpuUs'];
  * Warm calls of one JSON handler: the product against workerd and against bare `node:http`, in one run whose
  * rounds take turns, so that a busy moment of the machine meets all three.
  */
-export async function benchRun({ seconds, rounds, connections, say }) {
+export async function benchRun({ seconds, rounds, connections, withDeno, say }) {
   const targets = [];
   try {
     for (const start of [startProxylet, startWorkerd, startNode]) targets.push(await start());
+    if (withDeno === true) targets.push(await startDeno({ say }));
     for (const target of targets) {
       await assertAnswers(target);
       await load(target, { connections, seconds: Math.min(seconds, 2) });
@@ -68,10 +70,11 @@ function report(samples, settings) {
     bench: 'run',
     settings,
     servers,
-    ratios: {
-      workerd: ratios(samples.get('proxylet'), samples.get('workerd')),
-      'node:http': ratios(samples.get('proxylet'), samples.get('node:http')),
-    },
+    ratios: Object.fromEntries(
+      [...samples.keys()]
+        .filter((name) => name !== 'proxylet')
+        .map((name) => [name, ratios(samples.get('proxylet'), samples.get(name))]),
+    ),
     goals: { workerd: goals },
   };
 }

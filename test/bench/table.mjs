@@ -94,7 +94,47 @@ function resolveTable({ cases, goals }) {
   return `${title}\n\n${aligned(rows)}\n`;
 }
 
-const tables = { run: runTable, catalog: catalogTable, resolve: resolveTable };
+/** One row per situation; the last column is p99 against that of the same server when it was quiet. */
+function noisyTable({ settings, servers, goal }) {
+  const rows = [
+    ['', '', 'p50 ms', 'p99 ms', 'p99 / quiet'],
+    ...Object.entries(servers).flatMap(([server, situations]) =>
+      Object.entries(situations).map(([name, { p50Ms, p99Ms }]) => [
+        server,
+        name,
+        p50Ms.toFixed(2),
+        p99Ms.toFixed(2),
+        name === 'quiet' ? '' : times(p99Ms / situations.quiet.p99Ms),
+      ]),
+    ),
+    ['goal', '', '', '', `≤ ${goal.p99Times} ×`],
+  ];
+  const title = `noisy: a well-behaved proxylet (${settings.callers} callers, at ease) while ${settings.noisyCallers} callers keep a neighbour busy`;
+  return `${title}\n\n${aligned(rows)}\n`;
+}
+
+function idleTable({ settings, servers, goal }) {
+  const rows = [
+    ['', 'installed, MB each', 'called once, MB each', 'in memory'],
+    ...Object.entries(servers).map(([server, { loadedMbEach, calledMbEach, isolates }]) => [
+      server,
+      loadedMbEach.toFixed(2),
+      calledMbEach.toFixed(2),
+      String(isolates),
+    ]),
+    ['goal', '', `≤ ${goal.calledMbEach}`, ''],
+  ];
+  const title = `idle: ${settings.installations} installations, resident memory beyond that of one`;
+  return `${title}\n\n${aligned(rows)}\n`;
+}
+
+const tables = {
+  run: runTable,
+  noisy: noisyTable,
+  idle: idleTable,
+  catalog: catalogTable,
+  resolve: resolveTable,
+};
 
 function times(ratio) {
   return `${ratio.toFixed(2)} ×`;

@@ -1,17 +1,16 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { inWorkspace, until } from '@proxylet/testing';
+import { until } from '@proxylet/testing';
+import { installed } from './on-demand.mjs';
 
 const version = '6.10.4';
-const home = inWorkspace('var/bench/verdaccio');
-const installed = join(home, version);
+/** One plug-in, unused here, wants `node-fetch` by a tag that not every registry carries. */
+const overrides = { 'node-fetch': '2.7.0' };
 
 /**
  * verdaccio in a process of its own, set up for speed: nobody logs in, everybody may publish, no web page, no uplink,
@@ -19,12 +18,12 @@ const installed = join(home, version);
  * folder after that, which is what the catalog does.
  */
 export async function startVerdaccio({ isSynced, say }) {
-  await install(say);
+  const home = await installed('verdaccio', version, say, overrides);
   const folder = await mkdtemp(join(tmpdir(), 'bench-verdaccio-'));
   const port = await freePort();
   await writeFile(join(folder, 'config.json'), JSON.stringify(settings(folder)));
   const preload = isSynced ? ['--require', fileURLToPath(new URL('sync-renames.cjs', import.meta.url))] : [];
-  const main = join(installed, 'node_modules/verdaccio/bin/verdaccio');
+  const main = join(home, 'node_modules/verdaccio/bin/verdaccio');
   const args = [...preload, main, '--config', join(folder, 'config.json'), '--listen', `127.0.0.1:${port}`];
   const child = spawn(process.execPath, args, { cwd: folder, stdio: 'ignore' });
   const url = `http://127.0.0.1:${port}`;
@@ -102,25 +101,6 @@ function npmName(name) {
 
 function fileName(name, version) {
   return `${npmName(name)}-${version}.tgz`;
-}
-
-/** Into the state folder, once: 65 MB that only this bench needs. */
-async function install(say) {
-  if (existsSync(join(installed, 'node_modules/verdaccio'))) return;
-  say(`installing verdaccio ${version} into ${home}`);
-  const partial = `${installed}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
-  // One plug-in, unused here, wants `node-fetch` by a tag that not every registry carries.
-  const manifest = { private: true, overrides: { 'node-fetch': '2.7.0' } };
-  await writeFile(join(partial, 'package.json'), JSON.stringify(manifest));
-  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--save-exact'];
-  const npm = join(dirname(process.execPath), 'npm');
-  await promisify(execFile)(existsSync(npm) ? npm : 'npm', ['install', ...flags, `verdaccio@${version}`], {
-    cwd: partial,
-  });
-  await rm(installed, { recursive: true, force: true });
-  await rename(partial, installed);
 }
 
 async function freePort() {

@@ -99,7 +99,13 @@ class RunnerPool implements Sandbox {
   }
 
   async warm(guest: Guest): Promise<void> {
-    await this.linkOf(guest).call(guest, undefined);
+    try {
+      await this.linkOf(guest).call(guest, undefined);
+    } catch (error) {
+      // A start does nothing that could not be done twice.
+      if (!(error instanceof BystanderLoss)) throw error;
+      await this.linkOf(guest).call(guest, undefined);
+    }
   }
 
   evict(guestId: string): void {
