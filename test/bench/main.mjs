@@ -1,8 +1,9 @@
 /**
- * `npm run bench [-- run | noisy | idle | catalog | resolve] [--json] [--rounds n] [--seconds n] [--connections n]
+ * `npm run bench [-- run | noisy | idle | catalog | resolve | auth] [--json] [--rounds n] [--seconds n] [--connections n]
  * [--installations n] [--deno]`
  */
 import { parseArgs } from 'node:util';
+import { benchAuth } from './auth.mjs';
 import { benchCatalog } from './catalog.mjs';
 import { benchIdle } from './idle.mjs';
 import { benchNoisy } from './noisy.mjs';
@@ -16,6 +17,7 @@ const entries = {
   idle: benchIdle,
   catalog: benchCatalog,
   resolve: benchResolve,
+  auth: benchAuth,
 };
 
 const { values, positionals } = parseArgs({

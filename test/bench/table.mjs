@@ -128,12 +128,30 @@ function idleTable({ settings, servers, goal }) {
   return `${title}\n\n${aligned(rows)}\n`;
 }
 
+function authTable({ settings, cached, floods, goals }) {
+  const rows = [
+    ['', 'answers/s', 'p50 ms', 'p99 ms', 'errors'],
+    ...Object.entries(floods).map(([name, f]) => [
+      name,
+      f.rps.toFixed(0),
+      f.p50Ms.toFixed(2),
+      f.p99Ms.toFixed(2),
+      String(f.errors),
+    ]),
+    ['goal', '', '', `< ${goals.junkP99Ms}`, '0'],
+  ];
+  const seen = `A token seen before: p50 ${cached.p50Us.toFixed(2)} µs, p99 ${cached.p99Us.toFixed(2)} µs; goal ≤ ${goals.cachedUs} µs.`;
+  const title = `auth: tokens that are none, ${settings.connections} connections, ${settings.seconds} s each`;
+  return `${title}\n${seen}\n\n${aligned(rows)}\n`;
+}
+
 const tables = {
   run: runTable,
   noisy: noisyTable,
   idle: idleTable,
   catalog: catalogTable,
   resolve: resolveTable,
+  auth: authTable,
 };
 
 function times(ratio) {

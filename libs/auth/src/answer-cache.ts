@@ -70,13 +70,18 @@ export class AnswerCache {
   #asked(key: string, ask: () => Promise<Principal | undefined>): Promise<Principal | undefined> {
     const pending = this.#pending.get(key);
     if (pending !== undefined) return pending;
-    if (this.options.now() < this.#notBeforeMs)
-      return Promise.reject(new FetchFailed('left alone for a while'));
+    if (this.#isLeftAlone()) return Promise.reject(new FetchFailed('left alone for a while'));
     if (this.#pending.size >= maxPending)
       return Promise.reject(new FetchFailed('too many questions at once'));
     const asking = this.#ask(key, ask).finally(() => this.#pending.delete(key));
     this.#pending.set(key, asking);
     return asking;
+  }
+
+  /** A clock that was turned back must not make the wait longer. */
+  #isLeftAlone(): boolean {
+    const leftMs = this.#notBeforeMs - this.options.now();
+    return leftMs > 0 && leftMs <= 2 * maxBackOffMs;
   }
 
   async #ask(key: string, ask: () => Promise<Principal | undefined>): Promise<Principal | undefined> {

@@ -43,7 +43,7 @@ export function principalOf(payload: unknown, context: ClaimContext): Principal 
     throw refused('it is bound to a key and may not be used as a Bearer token');
   if (profile.typ === 'not-id-token') checkNotIdToken(claims, profile);
   const clientId = claims.client_id ?? claims.azp;
-  checkClient(clientId, profile);
+  checkClient(claims, profile);
   const isService = isOfClient(claims, clientId, profile);
   const type = isService ? 'service' : 'user';
   const subject = isService && clientId !== undefined ? clientId : claims.sub;
@@ -98,9 +98,11 @@ function checkAudience({ aud }: Claims, audiences: readonly string[]): void {
   if (!named.some((one) => audiences.includes(one))) throw refused('it is for another audience');
 }
 
-function checkClient(clientId: string | undefined, { typ, clientAllow }: IssuerProfile): void {
+function checkClient({ client_id: named, azp }: Claims, { typ, clientAllow }: IssuerProfile): void {
   // RFC 9068 §2.2 demands the claim; without it a service could pass for a user.
-  if (clientId === undefined && typ === 'at+jwt') throw refused('the claim client_id is missing');
+  if (named === undefined && typ === 'at+jwt') throw refused('the claim client_id is missing');
+  if (named !== undefined && azp !== undefined && named !== azp) throw refused('it names two clients');
+  const clientId = named ?? azp;
   if (clientAllow !== undefined && (clientId === undefined || !clientAllow.includes(clientId))) {
     throw refused('its client is not accepted here');
   }

@@ -42,3 +42,32 @@ test('forgets everything on demand', () => {
   sut.clear();
   expect(sut.get('a')).toBeUndefined();
 });
+
+test('holds so many characters, whatever lengths callers choose', () => {
+  const sut = new TokenCache({ maxChars: 1000, now: () => 0 });
+  for (let i = 0; i < 20; i += 1) sut.set(`${i}`.padEnd(100, 'x'), principal(`${i}`));
+  expect(sut.size).toBe(10);
+  sut.set('y'.repeat(2000), principal('long'));
+  expect(sut.size).toBe(0);
+});
+
+test('verifies everything anew after the clock was turned back', () => {
+  let now = 5000_000;
+  const sut = new TokenCache({ now: () => now });
+  sut.set('t', principal('alice', 6000_000));
+  expect(sut.get('t')?.subject).toBe('alice');
+  now = 4000_000;
+  expect(sut.get('t')).toBeUndefined();
+  sut.set('t', principal('alice', 6000_000));
+  expect(sut.get('t')?.subject).toBe('alice');
+});
+
+test('asks again where the issuer must be asked again', () => {
+  let now = 0;
+  const sut = new TokenCache({ now: () => now });
+  sut.set('t', { ...principal('alice', 100_000), recheckAtMs: 60_000 });
+  now = 59_999;
+  expect(sut.get('t')?.subject).toBe('alice');
+  now = 60_000;
+  expect(sut.get('t')).toBeUndefined();
+});

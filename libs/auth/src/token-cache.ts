@@ -8,6 +8,9 @@ export interface TokenCacheOptions {
   readonly now?: () => number;
 }
 
+/** Clocks are corrected by less than this, ms. */
+const clockStepMs = 60_000;
+
 /**
  * Principals of tokens that were verified before, until the token expires or its issuer must be asked again. The key
  * is the whole `Authorization` header, so nothing can collide and no other spelling is found; a hit costs one Map
@@ -19,6 +22,8 @@ export class TokenCache {
   readonly #maxChars: number;
   readonly #now: () => number;
   #chars = 0;
+  /** The latest time an entry was looked at. */
+  #latestMs = 0;
 
   constructor({ max = 10_000, maxChars = 16_000_000, now = Date.now }: TokenCacheOptions = {}) {
     this.#max = max;
@@ -33,8 +38,11 @@ export class TokenCache {
   get(authorization: string): Principal | undefined {
     const principal = this.#entries.get(authorization);
     if (principal === undefined) return undefined;
+    const now = this.#now();
+    if (now < this.#latestMs - clockStepMs) return this.#restart(now);
+    this.#latestMs = now;
     this.#entries.delete(authorization);
-    if (endOf(principal) <= this.#now()) {
+    if (endOf(principal) <= now) {
       this.#chars -= authorization.length;
       return undefined;
     }
@@ -56,6 +64,12 @@ export class TokenCache {
   clear(): void {
     this.#entries.clear();
     this.#chars = 0;
+  }
+
+  /** The clock was turned back: what had expired would be good again, so everything is verified anew. */
+  #restart(now: number): undefined {
+    this.#latestMs = now;
+    this.clear();
   }
 
   #delete(authorization: string): void {

@@ -2,6 +2,7 @@ import { Problem } from '@proxylet/contract';
 import { type CryptoKey, errors, jwtVerify } from 'jose';
 import { isCompact } from './bearer.js';
 import { principalOf } from './claims.js';
+import { ClockFloor } from './clock-floor.js';
 import type { Fetch } from './fetch-json.js';
 import { hasKeys, type IssuerProfile, takesOpaque } from './issuer-profile.js';
 import { KeyFile } from './key-file.js';
@@ -50,6 +51,7 @@ export class TokenVerifier {
   private constructor(
     trusts: readonly Trust[],
     opaque: OpaqueTokens | undefined,
+    private readonly floor: ClockFloor,
     options: TokenVerifierOptions,
   ) {
     this.#trusts = new Map(trusts.map((trust) => [trust.profile.issuer, trust]));
@@ -74,7 +76,8 @@ export class TokenVerifier {
       log.warn({ issuer }, 'whoever reads the jwtSecret of this service can make tokens of any user');
     }
     await Promise.all(trusts.map(({ keys }) => keys.start()));
-    return new TokenVerifier(trusts, opaqueTokens(options), options);
+    const floor = await ClockFloor.open({ folder: options.cacheDir, now: options.now ?? Date.now });
+    return new TokenVerifier(trusts, opaqueTokens(options), floor, options);
   }
 
   /** Every algorithm some issuer with keys signs with; empty where there is none such. */
@@ -98,6 +101,7 @@ export class TokenVerifier {
   /** Ends the refreshing of keys; may be called twice. */
   async close(): Promise<void> {
     this.#opaque?.close();
+    await this.floor.close();
     await Promise.all([...this.#trusts.values()].map(({ keys }) => keys.close()));
   }
 
@@ -109,11 +113,15 @@ export class TokenVerifier {
 
   /**
    * @throws Problem `invalid-token`, its cause names the failed check; its text never quotes the token
+   * @throws Problem `clock-untrusted` where no time can be told from the clock
    * @throws Problem `idm-unavailable` where the needed key, or the issuer's word, cannot be had now
    */
   async verify(token: string): Promise<Verified> {
+    this.floor.assert();
     try {
-      return await this.#verify(token);
+      const verified = await this.#verify(token);
+      if (verified.key !== undefined) this.floor.witness(verified.principal.issuedAtMs);
+      return verified;
     } catch (error) {
       throw asProblem(error);
     }

@@ -19,7 +19,8 @@ export function idmProcess({ stateDir, settings }: ServiceOptions): ServiceProce
 }
 
 export interface CatalogOptions extends ServiceOptions {
-  readonly issuer: string;
+  /** Profiles of the issuers it trusts. */
+  readonly issuers: readonly object[];
   /** For catalogs that share a database; one by itself makes its own. */
   readonly secretsKey?: string | undefined;
 }
@@ -31,7 +32,7 @@ export function catalogProcess(options: CatalogOptions): ServiceProcess {
     settings: (port) => ({
       PROXYLET_STATE_DIR: options.stateDir,
       PROXYLET_CATALOG_PORT: String(port),
-      PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: options.issuer }]),
+      PROXYLET_AUTH_ISSUERS: JSON.stringify(options.issuers),
       ...(options.secretsKey === undefined ? {} : { PROXYLET_CATALOG_SECRETS_KEY: options.secretsKey }),
       ...options.settings,
     }),
@@ -39,18 +40,19 @@ export function catalogProcess(options: CatalogOptions): ServiceProcess {
 }
 
 export interface EngineOptions extends ServiceOptions {
-  readonly issuer: string;
+  /** Profiles of the issuers it trusts. */
+  readonly issuers: readonly object[];
   readonly catalogUrl: string;
 }
 
-export function engineProcess({ stateDir, settings, issuer, catalogUrl }: EngineOptions): ServiceProcess {
+export function engineProcess({ stateDir, settings, issuers, catalogUrl }: EngineOptions): ServiceProcess {
   return new ServiceProcess({
     name: 'engine',
     main: inWorkspace('apps/engine/dist/main.js'),
     settings: (port) => ({
       PROXYLET_STATE_DIR: stateDir,
       PROXYLET_ENGINE_PORT: String(port),
-      PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer }]),
+      PROXYLET_AUTH_ISSUERS: JSON.stringify(issuers),
       PROXYLET_ENGINE_CATALOG_URL: catalogUrl,
       PROXYLET_ENGINE_CLIENT_SECRET_FILE: join(stateDir, 'idm/engine-client-secret'),
       ...settings,

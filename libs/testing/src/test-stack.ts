@@ -14,6 +14,8 @@ export interface TestStackOptions {
   /** Publishes the proxylets and services of `catalog-data`. */
   readonly withSampleData?: boolean | undefined;
   readonly idm?: Settings | undefined;
+  /** Profiles of issuers that catalog and engine trust besides the IdM. */
+  readonly furtherIssuers?: readonly object[] | undefined;
   readonly catalog?: Settings | undefined;
   readonly engine?: Settings | undefined;
   /** Where the engine finds the catalog, told the true address: for something put in between. */
@@ -56,10 +58,10 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
   };
   try {
     const idm = await start(idmProcess({ stateDir, settings: options.idm }));
-    const issuer = idm.url;
-    const catalog = await start(catalogProcess({ stateDir, settings: options.catalog, issuer }));
+    const issuers = [{ issuer: idm.url }, ...(options.furtherIssuers ?? [])];
+    const catalog = await start(catalogProcess({ stateDir, settings: options.catalog, issuers }));
     const catalogUrl = (await options.catalogUrlForEngine?.(catalog.url)) ?? catalog.url;
-    const engine = await start(engineProcess({ stateDir, settings: options.engine, issuer, catalogUrl }));
+    const engine = await start(engineProcess({ stateDir, settings: options.engine, issuers, catalogUrl }));
     const stack = new TestStack(stateDir, idm, catalog, engine, clear);
     if (options.withSampleData === true) await stack.publishSampleData();
     return stack;
