@@ -1,30 +1,23 @@
+import { generateKeyPairSync, type JsonWebKey, sign } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  exportJWK,
-  generateKeyPair,
-  type JWK,
-  type JWTHeaderParameters,
-  type JWTPayload,
-  SignJWT,
-} from 'jose';
+
+export type Claims = Readonly<Record<string, unknown>>;
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'key-1', alg: 'RS256', use: 'sig' };
+const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** An issuer whose key a test holds, for tokens that no sane issuer would sign. */
 export class SigningIssuer implements AsyncDisposable {
   /** Requests for its keys so far. */
   keyFetches = 0;
 
-  private constructor(
-    private readonly server: Server,
-    private readonly privateKey: CryptoKey,
-    private readonly jwk: JWK,
-  ) {}
+  private constructor(private readonly server: Server) {}
 
   static async start(): Promise<SigningIssuer> {
-    const { privateKey, publicKey } = await generateKeyPair('RS256');
-    const jwk = { ...(await exportJWK(publicKey)), kid: 'key-1', alg: 'RS256', use: 'sig' };
     const server = createServer();
-    const issuer = new SigningIssuer(server, privateKey, jwk);
+    const issuer = new SigningIssuer(server);
     server.on('request', (request, response) => {
       const isKeys = request.url === '/jwks';
       if (isKeys) issuer.keyFetches += 1;
@@ -41,19 +34,23 @@ export class SigningIssuer implements AsyncDisposable {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  publicJwk(): JWK {
-    return this.jwk;
+  publicJwk(): JsonWebKey {
+    return jwk;
   }
 
-  claims(changes: JWTPayload = {}): JWTPayload {
+  publicPem(): string {
+    return publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  }
+
+  claims(changes: Claims = {}): Claims {
     const now = Math.floor(Date.now() / 1000);
     return { iss: this.url, sub: 'alice', jti: 'token-1', iat: now, exp: now + 300, ...changes };
   }
 
-  token(changes: JWTPayload = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
-    return new SignJWT(this.claims(changes))
-      .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: 'key-1', ...header })
-      .sign(this.privateKey);
+  token(changes: Claims = {}, header: Claims = {}): string {
+    const head = { alg: 'RS256', typ: 'at+jwt', kid: 'key-1', ...header };
+    const text = `${part(head)}.${part(this.claims(changes))}`;
+    return `${text}.${sign('sha256', Buffer.from(text), privateKey).toString('base64url')}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
