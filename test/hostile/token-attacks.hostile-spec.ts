@@ -1,4 +1,6 @@
-import { startTestStack, type TestStack } from '@proxylet/testing';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startTestStack, type TestStack, until } from '@proxylet/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SigningIssuer } from '../support/signing-issuer.js';
 import { type RawAnswer, rawRequest } from '../support/raw-request.js';
@@ -10,7 +12,9 @@ let stack: TestStack;
 
 beforeAll(async () => {
   issuer = await SigningIssuer.start();
-  stack = await startTestStack({ furtherIssuers: [{ issuer: issuer.url }] });
+  const settings = { PROXYLET_LOG_LEVEL: 'debug' };
+  const furtherIssuers = [{ issuer: issuer.url }];
+  stack = await startTestStack({ furtherIssuers, catalog: settings, engine: settings });
   await stack.publish({ name: 'good/hello', source: hello });
   const install = {
     method: 'PUT',
@@ -41,6 +45,16 @@ const ofEngine = (): AttackGround => ground(engineAudience, catalogAudience, 'en
 
 function allowed({ claims }: AttackGround): { authorization: string } {
   return { authorization: `Bearer ${issuer.token(claims)}` };
+}
+
+/** Long enough to be a part of a token, of all that was sent. */
+const sentTexts = new Set<string>();
+
+function textsOf(lines: readonly string[]): string[] {
+  return lines
+    .join('\n')
+    .split(/[\s.=,]+/)
+    .filter((text) => text.length > 40);
 }
 
 interface Target {
@@ -78,12 +92,28 @@ function assertRefused({ status, head, body }: RawAnswer, lines: readonly string
   expect([400, 401, 431]).toContain(status);
   expect(head).toContain('content-type: application/problem+json');
   if (status === 401) expect(head).toMatch(/www-authenticate: bearer realm="proxylet-(catalog|engine)"/);
-  const shown = lines
-    .join('\n')
-    .split(/[\s.=,]+/)
-    .filter((text) => text.length > 40);
-  for (const text of shown) expect(`${head}${body}`.includes(text)).toBe(false);
+  for (const text of textsOf(lines)) {
+    sentTexts.add(text);
+    expect(`${head}${body}`.includes(text)).toBe(false);
+  }
 }
+
+it('the log tells of a refusal: why, from where, in the trace of the answer', async () => {
+  const { body } = await rawRequest(stack.engine.url, {
+    path: '/run/good/hello/',
+    lines: [`Authorization: Bearer ${issuer.token({ ...ofEngine().claims, aud: 'urn:elsewhere' })}`],
+  });
+  const { traceId } = JSON.parse(body) as { traceId: string };
+  await until(() => stack.engine.lines.some((one) => one.includes(traceId)), {
+    what: 'the line of the refusal',
+  });
+  const line = stack.engine.lines.find((one) => one.includes(traceId)) ?? '{}';
+  expect(JSON.parse(line)).toMatchObject({
+    code: 'invalid-token',
+    reason: 'it is for another audience',
+    address: '127.0.0.1',
+  });
+});
 
 describe.each(targets)('$name', (target) => {
   it('lets the token in that all the others are made from', async () => {
@@ -117,6 +147,23 @@ describe.each(targets)('$name', (target) => {
     expect(status).toBe(401);
     expect(head).toContain('resource_metadata="');
     expect(head).not.toContain('error=');
+  });
+});
+
+describe('the logs of the whole run', () => {
+  it('hold no token and no secret, nor a part of one', async () => {
+    for (const user of ['alice', 'paula'] as const)
+      for (const audience of ['catalog', 'engine'] as const)
+        for (const text of textsOf([await stack.token(user, audience)])) sentTexts.add(text);
+    const secret = await readFile(join(stack.stateDir, 'idm/engine-client-secret'), 'utf8');
+    const lines = [stack.catalog, stack.engine, stack.idm].flatMap((service) => service.lines);
+    expect(lines.length).toBeGreaterThan(50);
+    expect(sentTexts.size).toBeGreaterThan(200);
+    for (const text of [...sentTexts, secret.trim()]) {
+      const holding = lines.filter((line) => line.includes(text));
+      expect(holding.map((line) => line.replaceAll(text, '<secret>'))).toEqual([]);
+    }
+    expect(lines.some((line) => /eyJ[\w-]{20}/.test(line))).toBe(false);
   });
 });
 

@@ -177,11 +177,11 @@ const signatures: TokenAttack[] = [
   hmac('HMAC with the modulus', 'HS512', (issuer) => issuer.publicJwk().n ?? ''),
   hmac('HMAC with an empty secret', 'HS256', () => ''),
   bearer('with another payload under a good signature', async (ground) => {
-    const [first, , signature] = (good(ground)).split('.');
+    const [first, , signature] = good(ground).split('.');
     return `${first}.${part(ground.issuer.claims({ ...ground.claims, sub: 'adam', roles: ['platform-admin'] }))}.${signature}`;
   }),
-  bearer('cut off by a character', (ground) => (good(ground)).slice(0, -1)),
-  bearer('cut off in the payload', (ground) => (good(ground)).slice(0, 200)),
+  bearer('cut off by a character', (ground) => good(ground).slice(0, -1)),
+  bearer('cut off in the payload', (ground) => good(ground).slice(0, 200)),
   duplicated('aud'),
   duplicated('sub'),
 ];
@@ -189,8 +189,8 @@ const signatures: TokenAttack[] = [
 const forms: TokenAttack[] = [
   bearer('another text for the same signature', (ground) => malleable(good(ground))),
   bearer('with padding', (ground) => `${good(ground)}==`),
-  bearer('in the alphabet of plain base64', (ground) => (good(ground)).replaceAll(/[-_]/g, '+')),
-  bearer('with a blank inside', (ground) => (good(ground)).replace('.', '. ')),
+  bearer('in the alphabet of plain base64', (ground) => good(ground).replaceAll(/[-_]/g, '+')),
+  bearer('with a blank inside', (ground) => good(ground).replace('.', '. ')),
   bearer('with a fourth part', (ground) => `${good(ground)}.AA`),
   bearer('encrypted, in five parts', () => 'eyJhbGciOiJSU0EtT0FFUCJ9.AA.AA.AA.AA'),
   bearer('whose header is a list', () => `${part([1])}.${part({})}.AA`),

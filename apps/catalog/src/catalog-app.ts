@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { TokenCache } from '@proxylet/auth';
-import { type AppParts, hostPolicy, Metrics, ServiceInfo } from '@proxylet/nest';
+import { type AppParts, FloodLimits, hostPolicy, Metrics, ServiceInfo } from '@proxylet/nest';
 import { Artifacts } from './blob/artifacts.js';
 import { Delivery } from './blob/delivery.js';
 import type { CatalogConfig } from './catalog.config.js';
@@ -34,6 +34,7 @@ function hotReadsOf(nest: Nest, config: CatalogConfig): HotReads {
     answers: new AnswerCache(config.cacheMb * 1024 * 1024),
     freshness: freshnessOf(database),
     tokens: find<TokenCache>(TokenCache),
+    limits: find<FloodLimits>(FloodLimits),
     popularity: find<Popularity>(Popularity),
     metrics: find<Metrics>(Metrics),
     countSent: (bytes) => sent.countSent(bytes),

@@ -3,6 +3,7 @@ import { TokenCache, TokenVerifier } from '@proxylet/auth';
 import {
   type AppParts,
   challenge,
+  FloodLimits,
   hostPolicy,
   LOG,
   type Log,
@@ -43,11 +44,13 @@ function dataPlaneOf(nest: Nest, gate: Gate, config: EngineConfig): DataPlane {
   const { registry, sandbox, breaches } = nest.get(EngineCore).parts;
   const info = nest.get(ServiceInfo);
   const log = nest.get<Log>(LOG);
+  const limits = nest.get(FloodLimits);
   return new DataPlane({
     registry,
     sandbox,
     cache: nest.get(TokenCache),
     verifier: nest.get(TokenVerifier),
+    limits,
     cors: runCors(config.corsOrigins),
     origins: new Set(config.corsOrigins),
     sockets: nest.get(WebSockets),
@@ -59,7 +62,11 @@ function dataPlaneOf(nest: Nest, gate: Gate, config: EngineConfig): DataPlane {
       breaches.add(record, { limit: 'body', detail, traceId }),
     traceIdOf,
     toProblem,
-    refuse: (refused) => refuse(refused, info, log),
+    refuse: (refused) => {
+      limits.note(refused.problem, refused.request);
+      const address = limits.clients.of(refused.request);
+      refuse(refused, info, { log, address });
+    },
   });
 }
 
@@ -91,9 +98,9 @@ function publicOriginOf(info: ServiceInfo): () => PublicOrigin {
 function refuse(
   { request, response, problem, traceId, headers, proxylet }: Refused,
   info: ServiceInfo,
-  log: Log,
+  { log, address }: { readonly log: Log; readonly address: string },
 ): void {
-  logProblem(log, problem, { traceId, method: request.method, proxylet });
+  logProblem(log, problem, { traceId, method: request.method, proxylet, address });
   const extra: Record<string, string> = { 'x-content-type-options': 'nosniff' };
   for (let i = 0; i + 1 < headers.length; i += 2) extra[headers[i] as string] = headers[i + 1] as string;
   const wwwAuthenticate = challenge(problem, info);

@@ -16,16 +16,17 @@ export function bearerText(header: string | undefined): string {
   if (header === undefined || header === '') {
     throw new Problem('no-credentials', 'Send an access token as Authorization: Bearer <token>.');
   }
-  if (header.length > tokenMaxLength + schemeLength) {
-    throw new Problem(
-      'invalid-token',
-      `The Authorization header is longer than ${tokenMaxLength} characters.`,
-    );
-  }
+  assertBearable(header);
   if (header.slice(0, schemeLength).toLowerCase() !== 'bearer ') {
     throw new Problem('invalid-token', 'The Authorization header is not of the form Bearer <token>.');
   }
   return header.slice(schemeLength);
+}
+
+/** Bounds what is looked at. @throws Problem `invalid-token` */
+export function assertBearable(header: string | undefined): void {
+  if (header === undefined || header.length <= tokenMaxLength + schemeLength) return;
+  throw new Problem('invalid-token', `The Authorization header is longer than ${tokenMaxLength} characters.`);
 }
 
 /** Whether this is three base64url parts without padding; both JWT libraries in use would take looser forms. */

@@ -1,6 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Principal, TokenCache } from '@proxylet/auth';
-import { correlatorOf, type FrontHandler, matchesEtag, type Metrics, traceIdOf } from '@proxylet/nest';
+import {
+  correlatorOf,
+  type FloodLimits,
+  type FrontHandler,
+  matchesEtag,
+  type Metrics,
+  traceIdOf,
+} from '@proxylet/nest';
 import type { Popularity } from '../search/popularity.js';
 import type { Answer, AnswerCache } from './answer-cache.js';
 import type { Freshness } from './freshness.js';
@@ -11,6 +18,7 @@ export interface HotReadsOptions {
   readonly answers: AnswerCache;
   readonly freshness: Freshness;
   readonly tokens: TokenCache;
+  readonly limits: Pick<FloodLimits, 'takeCall'>;
   readonly popularity: Popularity;
   readonly metrics: Metrics;
   readonly countSent: (bytes: number) => void;
@@ -54,7 +62,8 @@ export class HotReads {
     if (method !== 'GET' || !isHotPath(url) || special.some((name) => request.headers[name] !== undefined))
       return false;
     const principal = this.callerOf(request);
-    if (principal === undefined || !this.options.isKnownHost(request)) return false;
+    if (principal === undefined || !this.options.isKnownHost(request) || this.isTooMuch(principal))
+      return false;
     const startedMs = performance.now();
     const call = { request, response, next, principal, startedMs, url };
     const { answers, freshness } = this.options;
@@ -73,6 +82,16 @@ export class HotReads {
     const principal = this.options.tokens.get(authorization);
     if (principal === undefined || principal.grant !== undefined) return undefined;
     return principal.scopes.has('catalog:read') ? principal : undefined;
+  }
+
+  /** The ordinary route says so, for it counts too. */
+  private isTooMuch(principal: Principal): boolean {
+    try {
+      this.options.limits.takeCall(principal);
+      return false;
+    } catch {
+      return true;
+    }
   }
 
   private async look(call: Call, kept: Answer | undefined, stamp: number | Promise<number>): Promise<void> {

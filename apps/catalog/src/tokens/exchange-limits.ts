@@ -1,4 +1,4 @@
-import { callerAddress, RateLimit } from '../http/rate-limit.js';
+import { callerAddress, RateLimit } from '@proxylet/nest';
 
 /** How often tokens are exchanged, in this process. */
 export class ExchangeLimits {

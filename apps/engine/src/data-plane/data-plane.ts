@@ -9,6 +9,7 @@ import {
   type TokenVerifier,
 } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
+import type { FloodLimits } from '@proxylet/nest';
 import {
   type GuestRequest,
   type GuestResponse,
@@ -35,6 +36,7 @@ export interface DataPlaneOptions {
   readonly sandbox: Pick<Sandbox, 'invoke'>;
   readonly cache: TokenCache;
   readonly verifier: Pick<TokenVerifier, 'verify'>;
+  readonly limits: Pick<FloodLimits, 'assertMayTry' | 'takeCall'>;
   readonly cors: RunCors;
   /** Origins of pages that may open WebSockets. */
   readonly origins: ReadonlySet<string>;
@@ -147,8 +149,9 @@ export class DataPlane {
   }
 
   private async verify(call: Call, authorization: string | undefined): Promise<void> {
-    const { verifier, cache } = this.options;
+    const { verifier, cache, limits } = this.options;
     try {
+      limits.assertMayTry(call.request);
       const { principal } = await verifier.verify(bearerText(authorization));
       cache.set(authorization ?? '', principal);
       this.admit(call, principal);
@@ -160,6 +163,7 @@ export class DataPlane {
   /** @throws Problem where the caller may not make this call */
   private admit(call: Call, principal: Principal): void {
     const { request, path } = call;
+    this.options.limits.takeCall(principal);
     if (!principal.scopes.has('engine:invoke')) throw insufficientScope(['engine:invoke']);
     if (request.method === 'TRACE') throw new Problem('method-not-allowed', 'A proxylet takes no TRACE.');
     const active = this.options.registry.find(principal.key, path.name);

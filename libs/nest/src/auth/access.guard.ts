@@ -11,6 +11,7 @@ import {
 import { Problem } from '@proxylet/contract';
 import type { FastifyRequest } from 'fastify';
 import { ACCESS, type Access, type ScopeRequirement, setPrincipal } from './access.js';
+import type { FloodLimits } from '../flood/flood-limits.js';
 import type { ExtraAccess } from './extra-access.js';
 
 export interface AccessGuardOptions {
@@ -18,6 +19,7 @@ export interface AccessGuardOptions {
   readonly strategy: string | undefined;
   readonly reflector: Reflector;
   readonly cache: TokenCache;
+  readonly limits: FloodLimits;
   readonly verifier: Pick<TokenVerifier, 'isForKeys' | 'verify'>;
   readonly extra: ExtraAccess | undefined;
 }
@@ -27,6 +29,7 @@ export function createAccessGuard({
   strategy,
   reflector,
   cache,
+  limits,
   verifier,
   extra,
 }: AccessGuardOptions): CanActivate {
@@ -45,6 +48,7 @@ export function createAccessGuard({
       const request = context.switchToHttp().getRequest<FastifyRequest>();
       if (access.anonymous === true && extra?.admitsAnonymous === true && hasNoToken(request)) return true;
       const principal = await this.authenticate(context, request);
+      limits.takeCall(principal);
       assertScopes(principal, access.scopes);
       setPrincipal(request, principal);
       return true;
@@ -74,10 +78,11 @@ export function createAccessGuard({
     private async authenticate(context: ExecutionContext, request: FastifyRequest): Promise<Principal> {
       const token = bearerText(request.headers.authorization);
       const own = extra?.ownTokens;
-      if (own !== undefined && token.startsWith(own.prefix)) return await own.verify(token, request.ip);
       const { authorization = '' } = request.headers;
       const known = cache.get(authorization);
       if (known !== undefined) return known;
+      limits.assertMayTry(request.raw);
+      if (own !== undefined && token.startsWith(own.prefix)) return await own.verify(token, request.ip);
       const principal = await this.verify(context, request, token);
       cache.set(authorization, principal);
       return principal;

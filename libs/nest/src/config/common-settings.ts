@@ -83,6 +83,33 @@ export function commonSettings({ app, port, audience }: CommonSettingsOptions) {
       description:
         'JSON list of addresses and ranges of proxies in front of this service; from these alone `X-Forwarded-For` is believed.',
     }),
+    ratePerAddress: setting({
+      env: `${prefix}_RATE_PER_ADDRESS`,
+      type: value.int({ max: 100_000_000 }),
+      default: '0',
+      description:
+        'Most requests a minute from one address (IPv6: one /64); 0 takes as many as come. Set it where strangers reach this service.',
+    }),
+    ratePerPrincipal: setting({
+      env: `${prefix}_RATE_PER_PRINCIPAL`,
+      type: value.int({ max: 100_000_000 }),
+      default: '0',
+      description:
+        'Most requests a minute of one user or client, whatever address they come from; 0 takes all.',
+    }),
+    refusalsPerAddress: setting({
+      env: `${prefix}_REFUSALS_PER_ADDRESS`,
+      type: value.int({ max: 100_000_000 }),
+      default: '6000',
+      description:
+        'Bad tokens a minute from one address after which no unknown token from there is looked at; known ones are served on. 0 looks at all.',
+    }),
+    maxConnections: setting({
+      env: `${prefix}_MAX_CONNECTIONS`,
+      type: value.int({ min: 10, max: 1_000_000 }),
+      default: '10000',
+      description: 'Most connections at once; further ones are closed.',
+    }),
     stateDir: setting({
       env: 'PROXYLET_STATE_DIR',
       type: value.path(),

@@ -12,14 +12,20 @@ export type Gate = (request: IncomingMessage, response: ServerResponse) => boole
  * Gives the answer its trace headers, refuses a foreign `Host` (421) and answers preflights, all before any token
  * is looked at. Probes of an orchestrator name hosts of their own, so `/health` is open to every host.
  */
-export function createGate(cors: CorsPolicy, hosts: HostPolicy): Gate {
+export function createGate(
+  cors: CorsPolicy,
+  hosts: HostPolicy,
+  onRefused: (problem: Problem, request: IncomingMessage) => void = () => undefined,
+): Gate {
   return (request, response) => {
     const traceId = traceIdOf(request);
     response.setHeader('x-trace-id', traceId);
     response.setHeader('fiware-correlator', correlatorOf(request));
     if (!hosts.allows(request) && request.url?.startsWith('/health/') !== true) {
       const sentence = 'This server does not answer for the name in the Host header.';
-      sendProblem(response, new Problem('misdirected-request', sentence), traceId);
+      const problem = new Problem('misdirected-request', sentence);
+      onRefused(problem, request);
+      sendProblem(response, problem, traceId);
       return false;
     }
     return !cors.apply(request, response);

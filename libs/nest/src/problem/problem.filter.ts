@@ -1,6 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
-import type { Problem } from '@proxylet/contract';
+import type { Problem, ProblemCode } from '@proxylet/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { principalOf } from '../auth/access.js';
+import type { FloodLimits } from '../flood/flood-limits.js';
 import { traceIdOf } from '../http/trace.js';
 import type { Log } from '../service/log.js';
 import {
@@ -10,6 +12,7 @@ import {
   problemHeaders,
   sendProblem,
 } from './send-problem.js';
+import { RefusalLines } from './refusal-lines.js';
 import { toProblem } from './to-problem.js';
 
 /** Turns whatever a route throws into `application/problem+json`, and tells the log whose fault it was. */
@@ -18,6 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
   constructor(
     private readonly log: Log,
     private readonly source: ChallengeSource,
+    private readonly limits: FloodLimits,
   ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
@@ -26,7 +30,14 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const problem = toProblem(error);
     const traceId = traceIdOf(request.raw);
-    logProblem(this.log, problem, { traceId, method: request.method, route: request.routeOptions.url });
+    this.limits.note(problem, request.raw);
+    logProblem(this.log, problem, {
+      traceId,
+      method: request.method,
+      route: request.routeOptions.url,
+      address: this.limits.clients.of(request.raw),
+      principal: principalOf(request)?.key,
+    });
     const wwwAuthenticate = challenge(problem, this.source);
     const headers = wwwAuthenticate === undefined ? {} : { 'www-authenticate': wwwAuthenticate };
     if (reply.sent || reply.raw.headersSent) {
@@ -53,14 +64,40 @@ export function logProblem(log: Log, problem: Problem, fields: Readonly<Record<s
       return;
     case 'caller':
     case 'guest':
-      log[problem.code === 'invalid-token' ? 'info' : 'debug'](
-        { ...entry, ...reasonOf(problem) },
-        'request refused',
-      );
+      logRefusal(log, problem, entry);
       return;
     default:
       problem.blame satisfies never;
   }
+}
+
+/** Refusals that tell of somebody who tries doors. */
+const telling: ReadonlySet<ProblemCode> = new Set([
+  'invalid-token',
+  'token-expired',
+  'token-revoked',
+  'token-reused',
+  'token-address-refused',
+  'trust-policy-mismatch',
+  'insufficient-scope',
+  'forbidden',
+  'tenant-refused',
+  'misdirected-request',
+  'too-many-requests',
+]);
+const lines = new WeakMap<Log, RefusalLines>();
+
+function logRefusal(log: Log, problem: Problem, entry: object): void {
+  if (!telling.has(problem.code)) {
+    log.debug({ ...entry, ...reasonOf(problem) }, 'request refused');
+    return;
+  }
+  const known = lines.get(log) ?? new RefusalLines();
+  lines.set(log, known);
+  const left = known.admit(problem.code);
+  if (left === undefined) return;
+  const leftOut = left === 0 ? {} : { leftOut: left };
+  log.info({ ...entry, ...reasonOf(problem), ...leftOut }, 'request refused');
 }
 
 function reasonOf({ cause }: Problem): { readonly reason?: string } {

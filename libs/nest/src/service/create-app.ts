@@ -12,6 +12,7 @@ import { createAccessGuard } from '../auth/access.guard.js';
 import { ExtraAccess } from '../auth/extra-access.js';
 import { bearerStrategy } from '../auth/bearer-strategy.js';
 import type { CommonConfig } from '../config/common-settings.js';
+import { FloodLimits } from '../flood/flood-limits.js';
 import { InputInterceptor } from '../endpoint/input.interceptor.js';
 import { assertEveryRouteDecided, routesOf } from '../endpoint/routes.js';
 import { rangeMatcher } from '../http/address-ranges.js';
@@ -19,7 +20,8 @@ import { CallerFactsInterceptor } from '../http/caller-facts.js';
 import { corsPolicy } from '../http/cors.js';
 import { createGate, type Gate } from '../http/gate.js';
 import { hostPolicy } from '../http/host.js';
-import { ProblemFilter } from '../problem/problem.filter.js';
+import { traceIdOf } from '../http/trace.js';
+import { logProblem, ProblemFilter } from '../problem/problem.filter.js';
 import { createAdapter, type FrontHandler } from './fastify.js';
 import { HealthChecks } from './health.js';
 import { createLog, type Log } from './log.js';
@@ -90,6 +92,10 @@ async function wire(options: AppOptions, parts: ServiceParts): Promise<ServiceAp
   const gate = createGate(
     corsPolicy(corsOrigins),
     hostPolicy(allowedHosts, () => info.publicUrl),
+    (problem, request) => {
+      const address = parts.limits.clients.of(request);
+      logProblem(log, problem, { traceId: traceIdOf(request), method: request.method, address });
+    },
   );
   let front: FrontHandler | undefined;
   const bodyLimitBytes = options.bodyLimitBytes ?? defaultBodyLimitBytes;
@@ -101,6 +107,9 @@ async function wire(options: AppOptions, parts: ServiceParts): Promise<ServiceAp
     bodyLimitBytes,
     metrics,
     isClosing,
+    limits: parts.limits,
+    maxConnections: options.http.maxConnections,
+    source: info,
     isTrustedProxy: rangeMatcher(trustedProxies),
   });
   const nest = await NestFactory.create<NestFastifyApplication>(
@@ -150,18 +159,26 @@ async function createParts({ name, version, http, stateDir, ...options }: AppOpt
     publicUrl,
     fallbackUrl,
   );
-  return { info, verifier, cache, health: new HealthChecks(), metrics: new Metrics(), log };
+  const limits = new FloodLimits({
+    trustedProxies: http.trustedProxies,
+    perAddress: http.ratePerAddress,
+    perPrincipal: http.ratePerPrincipal,
+    refusals: http.refusalsPerAddress,
+  });
+  return { info, verifier, cache, limits, health: new HealthChecks(), metrics: new Metrics(), log };
 }
 
 /** Guard, input checks and error form for every route there is; the strategy gets a name of its own per service. */
 function useAccessControl(
   nest: NestFastifyApplication,
-  { cache, verifier, log, info }: ServiceParts,
+  { cache, verifier, limits, log, info }: ServiceParts,
 ): string | undefined {
   const strategy = useStrategy(verifier);
   const reflector = new Reflector();
-  nest.useGlobalFilters(new ProblemFilter(log, info));
-  nest.useGlobalGuards(createAccessGuard({ strategy, reflector, cache, verifier, extra: extraAccess(nest) }));
+  nest.useGlobalFilters(new ProblemFilter(log, info, limits));
+  nest.useGlobalGuards(
+    createAccessGuard({ strategy, reflector, cache, limits, verifier, extra: extraAccess(nest) }),
+  );
   nest.useGlobalInterceptors(new CallerFactsInterceptor(), new InputInterceptor(reflector));
   return strategy;
 }

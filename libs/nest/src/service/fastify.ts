@@ -6,12 +6,14 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import { assertBearable } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FloodLimits } from '../flood/flood-limits.js';
 import { type Gate, setSafeHeaders } from '../http/gate.js';
 import { traceIdOf } from '../http/trace.js';
-import { sendProblem } from '../problem/send-problem.js';
+import { challenge, type ChallengeSource, sendProblem } from '../problem/send-problem.js';
 import { toProblem } from '../problem/to-problem.js';
 import type { Metrics } from './metrics.js';
 
@@ -31,6 +33,9 @@ export interface FastifyOptions {
   readonly front: () => FrontHandler | undefined;
   readonly bodyLimitBytes: number;
   readonly metrics: Metrics;
+  readonly limits: FloodLimits;
+  readonly maxConnections: number;
+  readonly source: ChallengeSource;
   /** Whether `X-Forwarded-For` of this address is believed. */
   readonly isTrustedProxy: (address: string) => boolean;
   /** True from the moment the service was asked to stop. */
@@ -42,6 +47,8 @@ const headersTimeoutMs = 10_000;
 /** A whole request, uploads included, must arrive within this time, ms. */
 const requestTimeoutMs = 300_000;
 const keepAliveTimeoutMs = 65_000;
+/** Connections are looked at for these times so often; 30 s by default, which would stretch the shortest of them. */
+const connectionsCheckMs = 5000;
 
 /** Fastify with our own server in front: gate, data plane, then Nest. Headers of configured proxies alone are believed. */
 export function createAdapter(options: FastifyOptions): FastifyAdapter {
@@ -69,23 +76,62 @@ export function createAdapter(options: FastifyOptions): FastifyAdapter {
   return adapter;
 }
 
-function server(handler: RequestListener, { front, gate, isClosing }: FastifyOptions): Server {
+function server(handler: RequestListener, options: FastifyOptions): Server {
+  const { front, gate, isClosing } = options;
   const next: RequestListener = (request, response) => {
     if (!gate(request, response)) return;
     setSafeHeaders(response);
     handler(request, response);
   };
-  return createServer(
+  const made = createServer(
     {
+      connectionsCheckingInterval: connectionsCheckMs,
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
     },
     (request, response) => {
       if (isClosing()) refuse(request, response);
+      else if (isTooMuch(request, response, options)) return;
       else if (front()?.(request, response, next) !== true) next(request, response);
     },
   );
+  made.maxConnections = options.maxConnections;
+  return made;
+}
+
+/**
+ * Answers by itself, in the cheapest way, where an address sends too many requests or a token is longer than any that
+ * is looked at; a flood of these must not reach a framework.
+ */
+function isTooMuch(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { limits, source }: FastifyOptions,
+): boolean {
+  try {
+    limits.takeRequest(request);
+    assertOneHost(request);
+    assertBearable(request.headers.authorization);
+    return false;
+  } catch (error) {
+    const problem = toProblem(error);
+    limits.note(problem, request);
+    const wwwAuthenticate = challenge(problem, source);
+    const headers = wwwAuthenticate === undefined ? {} : { 'www-authenticate': wwwAuthenticate };
+    sendProblem(response, problem, traceIdOf(request), headers);
+    return true;
+  }
+}
+
+/** RFC 9112 §3.2. Node takes the first of several; a proxy in front may have taken another one. */
+function assertOneHost({ rawHeaders }: IncomingMessage): void {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  if (hosts > 1) throw new Problem('invalid-request', 'The request has more than one Host header.');
 }
 
 /** Connections that are kept alive would otherwise go on bringing requests while the last ones finish. */

@@ -1,5 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { TokenCache, TokenVerifier } from '@proxylet/auth';
+import { FloodLimits } from '../flood/flood-limits.js';
 import { HealthChecks } from './health.js';
 import { LOG, type Log } from './log.js';
 import { Metrics } from './metrics.js';
@@ -10,6 +11,7 @@ export interface ServiceParts {
   readonly info: ServiceInfo;
   readonly verifier: TokenVerifier;
   readonly cache: TokenCache;
+  readonly limits: FloodLimits;
   readonly health: HealthChecks;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -23,6 +25,7 @@ export class ServiceModule {
       { provide: ServiceInfo, useValue: parts.info },
       { provide: TokenVerifier, useValue: parts.verifier },
       { provide: TokenCache, useValue: parts.cache },
+      { provide: FloodLimits, useValue: parts.limits },
       { provide: HealthChecks, useValue: parts.health },
       { provide: Metrics, useValue: parts.metrics },
       { provide: LOG, useValue: parts.log },

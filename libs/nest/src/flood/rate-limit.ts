@@ -27,14 +27,36 @@ export class RateLimit {
   /** @throws Problem `too-many-requests`, with the time to wait */
   take(key: string): void {
     const now = this.nowMs();
-    const fullAt = Math.max(this.fullAtMs.get(key) ?? 0, now) + 60_000 / this.perMinute;
+    const fullAt = this.fullAtAfterOneMore(key, now);
     const waitMs = fullAt - now - 60_000;
     // A thousandth of a millisecond is what the sum of fractions may be off.
-    if (waitMs > 0.001) {
-      throw new Problem('too-many-requests', `More than ${this.perMinute} calls a minute are not taken.`, {
-        retryAfterSeconds: Math.ceil(waitMs / 1000),
-      });
-    }
+    if (waitMs > 0.001) throw this.refusal(waitMs);
+    this.keep(key, fullAt, now);
+  }
+
+  /** As `take`, without taking. @throws Problem `too-many-requests` */
+  assertSpace(key: string): void {
+    const now = this.nowMs();
+    const waitMs = this.fullAtAfterOneMore(key, now) - now - 60_000;
+    if (waitMs > 0.001) throw this.refusal(waitMs);
+  }
+
+  /** Counts one, also where there is no space any more; what is due is never more than a minute's. */
+  add(key: string): void {
+    const now = this.nowMs();
+    this.keep(key, Math.min(this.fullAtAfterOneMore(key, now), now + 60_000), now);
+  }
+
+  private fullAtAfterOneMore(key: string, now: number): number {
+    return Math.max(this.fullAtMs.get(key) ?? 0, now) + 60_000 / this.perMinute;
+  }
+
+  private refusal(waitMs: number): Problem {
+    const sentence = `More than ${this.perMinute} calls a minute are not taken.`;
+    return new Problem('too-many-requests', sentence, { retryAfterSeconds: Math.ceil(waitMs / 1000) });
+  }
+
+  private keep(key: string, fullAt: number, now: number): void {
     this.fullAtMs.delete(key);
     this.fullAtMs.set(key, fullAt);
     if (this.fullAtMs.size > this.maxKeys) this.forget(now);
