@@ -37,7 +37,9 @@ export async function startTestCatalogs({
     const folders = Array.from({ length: count }, (_, index) => join(stateDir, `replica-${index}`));
     const secretsKey = count > 1 ? randomBytes(32).toString('base64') : undefined;
     for (const folder of folders) {
-      services.push(catalogProcess({ stateDir: folder, settings, issuers: [{ issuer: idm.url }], secretsKey }));
+      services.push(
+        catalogProcess({ stateDir: folder, settings, issuers: [{ issuer: idm.url }], secretsKey }),
+      );
     }
     await Promise.all(services.map((service) => service.start()));
     return {
