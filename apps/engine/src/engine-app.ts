@@ -105,7 +105,7 @@ function refuse(
   for (let i = 0; i + 1 < headers.length; i += 2) extra[headers[i] as string] = headers[i + 1] as string;
   const wwwAuthenticate = challenge(problem, info);
   if (wwwAuthenticate !== undefined) extra['www-authenticate'] = wwwAuthenticate;
-  // The rest of a body that is too large is not waited for.
-  if (problem.code === 'body-too-large') extra['connection'] = 'close';
+  // The rest of a body that is too large or too slow is not waited for.
+  if (problem.code === 'body-too-large' || problem.code === 'request-timeout') extra['connection'] = 'close';
   sendProblem(response, problem, traceId, extra);
 }

@@ -38,6 +38,7 @@ export const problemCodes = {
   'not-installed': { status: 404, blame: 'caller', title: 'You have no such installation on this engine' },
   'method-not-allowed': { status: 405, blame: 'caller', title: 'This route has no such method' },
   'not-acceptable': { status: 406, blame: 'caller', title: 'None of the accepted forms can be produced' },
+  'request-timeout': { status: 408, blame: 'caller', title: 'The request did not arrive in time' },
   'version-exists': {
     status: 409,
     blame: 'caller',

@@ -176,7 +176,7 @@ export class DataPlane {
   /** @throws Problem `body-too-large`, from the stated length alone */
   private bodyOf({ request, traceId }: Call, active: Active): RequestBody | Promise<Uint8Array> {
     try {
-      return requestBody(request, this.options.maxBodyBytes);
+      return requestBody(request, this.options.maxBodyBytes, active.guest.limits.timeoutMs);
     } catch (error) {
       if (error instanceof Problem) this.options.onBodyRefused(active, error, traceId);
       throw error;
@@ -209,6 +209,7 @@ export class DataPlane {
       const answer = await this.options.sandbox.invoke(active.guest, request);
       if (answer.webSocket === undefined) {
         outcome = this.answer(call, answer)?.code ?? 'ok';
+        limitReading(response, active.guest.limits.timeoutMs);
       } else {
         response.off('close', gone);
         this.openSocket(call, active, answer);
@@ -298,6 +299,10 @@ export class DataPlane {
     } else if (body instanceof Uint8Array) {
       endWith(response, body);
     } else {
+      // A stream may be long in coming, and its head is news by itself; with a first part at hand they go together.
+      setImmediate(() => {
+        if (!response.destroyed) response.flushHeaders();
+      });
       // A failure in the middle breaks the connection off: nobody takes half an answer for a whole one.
       pipeline(body, response, () => undefined);
     }
@@ -333,6 +338,13 @@ const textMaxBytes = 16 * 1024;
 function endWith(response: ServerResponse, body: Uint8Array): void {
   if (body.byteLength > textMaxBytes) response.end(body);
   else response.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1');
+}
+
+/** A caller who takes a whole answer slowly holds its memory: for as long as a call may take, and no longer. */
+function limitReading(response: ServerResponse, timeoutMs: number): void {
+  if (!response.writableEnded || (response.socket?.writableLength ?? 0) === 0) return;
+  const timer = setTimeout(() => response.destroy(), timeoutMs);
+  response.once('close', () => clearTimeout(timer));
 }
 
 function discard(body: GuestResponse['body']): void {

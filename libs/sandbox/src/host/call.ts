@@ -54,9 +54,7 @@ export class HostCall {
     private readonly reject: (problem: Problem) => void,
   ) {
     const { timeoutMs } = guest.limits;
-    this.timer = setTimeout(() => {
-      this.cancel('out of time', new Problem('time-limit', `It did not finish within its ${timeoutMs} ms.`));
-    }, timeoutMs);
+    this.timer = setTimeout(() => this.cancel('out of time', this.outOfTime()), timeoutMs);
     request?.signal.addEventListener('abort', this.onAbort, { once: true });
   }
 
@@ -69,6 +67,13 @@ export class HostCall {
     const { user, traceId, depth = 0, chain = [] } = this.request;
     this.trace ??= this.request.trace ?? newTrace();
     return { user, traceId, trace: this.trace, depth, chain };
+  }
+
+  /** Who kept the call waiting: the caller, where the guest reads a body that does not come. */
+  private outOfTime(): Problem {
+    const { timeoutMs } = this.guest.limits;
+    if (this.requestPump?.isWaiting === true) return bodyTooSlow(timeoutMs);
+    return new Problem('time-limit', `It did not finish within its ${timeoutMs} ms.`);
   }
 
   /** A request body that did not come whole: sent as far as the guest grants, untouched until it does. */
@@ -321,6 +326,10 @@ export class HostCall {
 /** A runner speaks of the guest's faults and of nothing else: not of a token, nor of the engine. */
 function codeOf(code: string): ProblemCode {
   return isProblemCode(code) && problemCodes[code].blame === 'guest' ? code : 'proxylet-threw';
+}
+
+export function bodyTooSlow(timeoutMs: number): Problem {
+  return new Problem('request-timeout', `The request body did not arrive within ${timeoutMs} ms.`);
 }
 
 export function bodyTooLarge(limit: number): Problem {

@@ -23,6 +23,11 @@ export class CreditedPump {
     source.on('close', this.onFailed);
   }
 
+  /** Whether more was asked for than has come. */
+  get isWaiting(): boolean {
+    return this.isStarted && !this.isOver && this.credit > 0;
+  }
+
   grant(bytes: number): void {
     if (this.isOver) return;
     this.credit += bytes;
