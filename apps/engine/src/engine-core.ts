@@ -10,8 +10,8 @@ import type { KvStore } from './kv/kv-store.js';
 import type { Breaches } from './limits/breaches.js';
 import type { Quarantine } from './limits/quarantine.js';
 import type { GuestLogs } from './logs/guest-logs.js';
-import type { Scheduler } from './schedule/scheduler.js';
 import type { SecretVault } from './secrets/secret-vault.js';
+import type { Bindings } from './start-bindings.js';
 import type { EngineStore } from './store/engine-store.js';
 
 export interface EngineParts {
@@ -28,7 +28,7 @@ export interface EngineParts {
   readonly quarantine: Quarantine;
   readonly breaches: Breaches;
   readonly vault: SecretVault;
-  readonly scheduler: Scheduler;
+  readonly bindings: Bindings;
   /** Runner processes that ended by themselves or were ended for what they did. */
   readonly runnersLost: () => number;
 }

@@ -52,10 +52,23 @@ export function registerEngineMetrics(registry: Registry, { parts }: EngineCore)
     registers: [],
     collect() {
       this.reset();
-      for (const [outcome, count] of parts.scheduler.outcomes) this.inc({ outcome }, count);
+      for (const [outcome, count] of parts.bindings.scheduler.outcomes) this.inc({ outcome }, count);
     },
   });
   registry.registerMetric(scheduled);
+  const messages = new Counter({
+    name: 'proxylet_topic_messages_total',
+    help: 'Messages of topics: published, then by what came of them at each installation that listens.',
+    labelNames: ['event'],
+    registers: [],
+    collect() {
+      this.reset();
+      const { topics, subscribers } = parts.bindings;
+      this.inc({ event: 'published' }, topics.published);
+      for (const [event, count] of Object.entries(subscribers.counts)) this.inc({ event }, count);
+    },
+  });
+  registry.registerMetric(messages);
   const lost = new Counter({
     name: 'proxylet_runners_lost_total',
     help: 'Runner processes that ended other than by being stopped.',

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseKeys } from './secrets/key-ring.js';
 
 /** Capabilities this engine has built in; a setting can only take some away. */
-export const builtCapabilities = ['kv', 'schedule', 'secrets', 'wasm'] as const;
+export const builtCapabilities = ['kv', 'schedule', 'secrets', 'topics', 'wasm'] as const;
 
 const megabyte = 1024 * 1024;
 
@@ -172,6 +172,25 @@ export const engineSettings = {
     type: value.int({ min: 1, max: 1000 }),
     default: '4',
     description: 'Scheduled runs at once; further ones wait.',
+  }),
+  topicMaxBytes: setting({
+    env: 'PROXYLET_ENGINE_TOPIC_MAX_BYTES',
+    type: value.int({ min: 1, max: 16 * megabyte }),
+    default: String(megabyte / 4),
+    description: 'Largest message of a topic, bytes.',
+  }),
+  topicQueue: setting({
+    env: 'PROXYLET_ENGINE_TOPIC_QUEUE',
+    type: value.int({ min: 1, max: 100_000 }),
+    default: '256',
+    description:
+      'Messages that wait for one installation at most; the oldest are dropped. Together they have 16 MB at most.',
+  }),
+  topicConcurrency: setting({
+    env: 'PROXYLET_ENGINE_TOPIC_CONCURRENCY',
+    type: value.int({ min: 1, max: 1000 }),
+    default: '16',
+    description: 'Messages handled at once by all installations together.',
   }),
   secretsKeys: setting({
     env: 'PROXYLET_ENGINE_SECRETS_KEY',

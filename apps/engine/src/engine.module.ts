@@ -21,6 +21,7 @@ import { SecretController } from './control/secret.controller.js';
 import { SecretService } from './control/secret.service.js';
 import { EngineServiceController } from './control/service.controller.js';
 import { WebSockets } from './data-plane/web-sockets.js';
+import { TopicController } from './control/topic.controller.js';
 import type { EngineConfig } from './engine.config.js';
 import { EngineCore } from './engine-core.js';
 import { registerEngineMetrics } from './engine-metrics.js';
@@ -51,6 +52,7 @@ export class EngineModule implements OnModuleInit, BeforeApplicationShutdown, On
         SecretController,
         InstallationController,
         EngineServiceController,
+        TopicController,
       ],
       providers: [
         {

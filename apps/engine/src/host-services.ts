@@ -9,6 +9,7 @@ import {
   type OnBehalf,
   type OutboundRequest,
   type OutboundResponse,
+  type PublishedMessage,
 } from '@proxylet/sandbox';
 import type { DependencyCalls } from './dependency-calls.js';
 import type { EgressGuard } from './egress/egress-guard.js';
@@ -18,6 +19,7 @@ import type { KvStore } from './kv/kv-store.js';
 import type { Breaches } from './limits/breaches.js';
 import type { GuestLogWriter } from './logs/guest-log-writer.js';
 import type { SecretVault } from './secrets/secret-vault.js';
+import type { Topics } from './topics/topics.js';
 
 export interface EngineServicesParts {
   readonly registry: InstallationRegistry;
@@ -27,6 +29,7 @@ export interface EngineServicesParts {
   readonly dependencies: DependencyCalls;
   readonly breaches: Breaches;
   readonly vault: Pick<SecretVault, 'redact'>;
+  readonly topics: Pick<Topics, 'publishFrom'>;
 }
 
 /**
@@ -61,6 +64,10 @@ export class EngineServices implements HostServices {
       );
     }
     return this.parts.kv.run(record.id, operation);
+  }
+
+  async publish(guest: Guest, message: PublishedMessage, onBehalf: OnBehalf): Promise<void> {
+    await this.parts.topics.publishFrom(this.known(guest).record, message, onBehalf);
   }
 
   log(guest: Guest, entries: readonly GuestLogEntry[]): void {

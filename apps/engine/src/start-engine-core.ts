@@ -89,9 +89,22 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
     find,
     onStopped: (active, reason) => noteStopped(active, reason),
   });
+  const bindings = opened.use(
+    openBindings({ config, stateDir, registry, logs, sandbox: () => sandbox, log }),
+  );
+  const { topics } = bindings;
   const runners = opened.use(
     await startSandbox({
-      services: new EngineServices({ registry, kv, egress, logs: writer, dependencies, breaches, vault }),
+      services: new EngineServices({
+        registry,
+        kv,
+        egress,
+        logs: writer,
+        dependencies,
+        breaches,
+        vault,
+        topics,
+      }),
       runnerMemoryMb: config.runnerMemoryMb,
       maxRunners: config.maxRunners,
       wasmMaxPages: config.maxMemoryMb * 16,
@@ -147,10 +160,6 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   const caps = { memoryMb, cpuMs, timeoutMs };
   const installer = new Installer({ catalog, source, registry, changes, caps, runtimes, capabilities });
 
-  const bindings = opened.use(
-    openBindings({ config, stateDir, registry, logs, sandbox: () => sandbox, log }),
-  );
-
   const records = await store.installations();
   registry.switchTo(records.map((record) => lifecycle.make(awaiting(record))));
   await tidy(records, kv, artifacts);
@@ -158,6 +167,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   sweeping.unref();
   opened.defer(() => clearInterval(sweeping));
   bindings.start();
+  opened.defer(() => bindings.stop());
   return new EngineCore(
     {
       config,
@@ -173,7 +183,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
       quarantine,
       breaches,
       vault,
-      scheduler: bindings.scheduler,
+      bindings,
       runnersLost: () => lost,
     },
     opened.move(),

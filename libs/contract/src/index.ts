@@ -10,6 +10,7 @@ export type { Ask, ProxyletVersions } from './resolve-shelf.js';
 export type { Candidate } from './resolve-versions.js';
 export type { Constraint } from './resolve-nogood.js';
 export * from './service.js';
+export * from './topic.js';
 export * from './version.js';
 export * from './wire.js';
 export * from './zod-faults.js';

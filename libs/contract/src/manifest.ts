@@ -3,6 +3,7 @@ import { isCapabilityWant, parseCapability } from './capability.js';
 import { isCronLine } from './cron.js';
 import { isName } from './name.js';
 import { Problem } from './problem.js';
+import { isTopicFilter } from './topic.js';
 import { isRange, isVersion } from './version.js';
 import { faultsOf } from './zod-faults.js';
 
@@ -22,8 +23,7 @@ const cronText = z
   .refine(isCronLine, 'must be five fields of a crontab, in UTC, such as */5 * * * *');
 const topicPattern = z
   .string()
-  .max(200)
-  .regex(/^[a-zA-Z0-9_*>-]+(?:\.[a-zA-Z0-9_*>-]+)*$/, 'must be a topic such as meters.> or totals');
+  .refine(isTopicFilter, 'must be a topic such as totals, or a filter such as meters.*.a or meters.>');
 const relativePath = z
   .string()
   .min(1)

@@ -14,6 +14,7 @@ import { harden } from './harden.js';
 import { Headers } from './headers.js';
 import { guestCaps, type Host, host, setHost } from './host.js';
 import { kv } from './kv.js';
+import { topics } from './topics.js';
 import { defineLazyGlobals } from './lazy-globals.js';
 import { opEntries } from './ops.js';
 import { Request } from './request.js';
@@ -85,11 +86,14 @@ function report(error: unknown): void {
 
 /** Makes the handler of the evaluated module the guest's; environment and identity come as JSON. */
 function attach(exported: unknown, environmentJson: string): string {
-  const { config, secrets, hasKv, dependencies, installation } = JSON.parse(environmentJson) as Environment;
+  const { config, secrets, hasKv, hasTopics, dependencies, installation } = JSON.parse(
+    environmentJson,
+  ) as Environment;
   const env = {
     CONFIG: deepFreeze(config),
     SECRETS: Object.freeze(secrets),
     ...(hasKv ? { KV: kv } : {}),
+    ...(hasTopics ? { TOPICS: topics } : {}),
     ...Object.fromEntries(dependencies.map((binding) => [binding, dependency(binding)])),
   };
   return attachHandler(exported, Object.freeze(env), Object.freeze(installation));
@@ -99,6 +103,7 @@ interface Environment {
   readonly config: unknown;
   readonly secrets: Record<string, string>;
   readonly hasKv: boolean;
+  readonly hasTopics: boolean;
   readonly dependencies: readonly string[];
   readonly installation: object;
 }

@@ -42,6 +42,8 @@ export interface GuestLimits {
 
 export interface GuestBindings {
   readonly kv: boolean;
+  /** `env.TOPICS`. */
+  readonly topics?: boolean | undefined;
   /** `WebAssembly`: its runner is one of a class apart, never shared with guests that do without. */
   readonly wasm?: boolean | undefined;
   /** Names of `env` members and the proxylets behind them, e.g. `EXIF` → `acme/exif`. */
@@ -229,6 +231,12 @@ export type KvResult =
   | { readonly op: 'delete'; readonly existed: boolean }
   | { readonly op: 'list'; readonly keys: readonly string[]; readonly cursor: string | undefined };
 
+export interface PublishedMessage {
+  readonly topic: string;
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
 export interface GuestLogEntry {
   readonly atMs: number;
   readonly level: 'debug' | 'info' | 'warn' | 'error';
@@ -260,6 +268,8 @@ export interface HostServices {
     signal: AbortSignal,
   ): Promise<OutboundResponse>;
   kv(guest: Guest, operation: KvOperation): Promise<KvResult> | KvResult;
+  /** `env.TOPICS.publish`; settles when the message is taken. */
+  publish(guest: Guest, message: PublishedMessage, onBehalf: OnBehalf): Promise<void>;
   log(guest: Guest, entries: readonly GuestLogEntry[]): void;
   /** A guest broke a limit; it may be told of the same one often. */
   breach(guest: Guest, breach: Breach): void;

@@ -22,7 +22,7 @@ export class ScheduleController {
   })
   read(@Params() { ns, name }: NameParams, @CurrentPrincipal() principal: Principal) {
     const { id } = this.installations.find(principal, `${ns}/${name}`);
-    return { items: this.core.parts.scheduler.view(id).map(viewOf) };
+    return { items: this.core.parts.bindings.scheduler.view(id).map(viewOf) };
   }
 }
 

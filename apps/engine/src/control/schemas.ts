@@ -3,6 +3,8 @@ import {
   digestSchema,
   installationStates,
   isNamePart,
+  isTopic,
+  isTopicFilter,
   nameSchema,
   permissionsSchema,
   rangeSchema,
@@ -86,6 +88,16 @@ export const secretSchema = z.object({
 export type SecretView = z.output<typeof secretSchema>;
 export const secretsSchema = z.object({ items: z.array(secretSchema) });
 export const rotationSchema = z.object({ keyId: z.string(), secrets: z.int() });
+
+export const topicParams = z.strictObject({
+  topic: z.string().refine(isTopic, 'must be a topic such as meters.a1'),
+});
+export type TopicParams = z.output<typeof topicParams>;
+export const topicFilterParams = z.strictObject({
+  filter: z.string().refine(isTopicFilter, 'must be a filter such as meters.>'),
+});
+export type TopicFilterParams = z.output<typeof topicFilterParams>;
+export const publishedSchema = z.object({ id: z.string() });
 
 export const scheduleSchema = z.object({
   items: z.array(

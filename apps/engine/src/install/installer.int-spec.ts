@@ -253,10 +253,10 @@ test('a limit above the cap is refused with both numbers', async () => {
 });
 
 test('refuses what it would take and never do', async () => {
-  engine.catalog.publish('acme/topics', '1.0.0', says('x'), { topics: { publish: ['a'] } });
-  const refused = await engine.install('acme/topics');
+  engine.catalog.publish('acme/gpio', '1.0.0', says('x'), { capabilities: ['gpio'] });
+  const refused = await engine.install('acme/gpio');
   expect(codeOf(refused)).toEqual([422, 'unresolvable']);
-  expect(refused.body['detail']).toContain('which this engine does not offer');
+  expect(refused.body['detail']).toContain('gpio');
 });
 
 test('a shared proxylet is installed by who may, and called by everybody', async () => {

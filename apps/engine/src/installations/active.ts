@@ -77,6 +77,7 @@ export function guestOf(
     },
     bindings: {
       kv: hasKv(granted),
+      topics: granted.topics.publish.length > 0,
       wasm: hasCapability(granted, 'wasm'),
       dependencies: Object.fromEntries(
         Object.keys(manifest.dependencies ?? {}).map((one) => [bindingOf(one), one]),

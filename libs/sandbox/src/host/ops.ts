@@ -1,6 +1,7 @@
 import { type FrameWriter, toRunner } from '../wire/frames.js';
 import { splitHead } from '../wire/messages.js';
 import type { TakenBody } from './call.js';
+import { kvOperation, stringOf, type WholeAnswer } from './kv-ops.js';
 import { CreditedPump } from './credited-pump.js';
 import { Upload } from './upload.js';
 import { Subrequests } from './subrequests.js';
@@ -9,7 +10,6 @@ import {
   type Guest,
   GuestVisibleError,
   type HostServices,
-  type KvOperation,
   type OnBehalf,
   type OutboundRequest,
   type OutboundResponse,
@@ -41,7 +41,6 @@ interface OpenOp {
 }
 
 const maxOpsPerGuest = 300;
-const maxKvListLimit = 1000;
 
 /**
  * Operations that guests of one runner ask for. Everything that comes in is hostile until parsed: the runner may
@@ -131,7 +130,7 @@ export class HostOps {
   }
 
   private async run(id: number, op: OpenOp, asked: AskedOp): Promise<void> {
-    const { guest, kind, payload, bytes } = asked;
+    const { guest, kind, payload } = asked;
     if (kind === 'fetch') {
       await this.answer(
         id,
@@ -144,26 +143,22 @@ export class HostOps {
       await this.answer(id, op, this.callDependency(id, op, asked));
       return;
     }
-    const operation = guest.bindings.kv ? parseKv(kind, payload, bytes) : undefined;
-    if (operation === undefined) throw new GuestVisibleError('TypeError', 'no such operation is granted');
-    const result = await this.services.kv(guest, operation);
-    if (!this.close(id)) return;
-    switch (result.op) {
-      case 'get':
-        this.sendResult(id, JSON.stringify({ version: result.entry?.version ?? 0 }), result.entry?.value);
-        break;
-      case 'put':
-        this.sendResult(id, JSON.stringify({ version: result.version ?? null }));
-        break;
-      case 'delete':
-        this.sendResult(id, JSON.stringify({ existed: result.existed }));
-        break;
-      case 'list':
-        this.sendResult(id, JSON.stringify({ keys: result.keys, cursor: result.cursor ?? null }));
-        break;
-      default:
-        result satisfies never;
+    const result = await this.bindingOperation(asked);
+    if (result === undefined) throw new GuestVisibleError('TypeError', 'no such operation is granted');
+    if (this.close(id)) this.sendResult(id, result.text, result.bytes);
+  }
+
+  private async bindingOperation(asked: AskedOp): Promise<WholeAnswer | undefined> {
+    const { guest, onBehalf, kind, payload, bytes } = asked;
+    if (kind.startsWith('kv.') && guest.bindings.kv) return kvOperation(this.services, guest, asked);
+    if (kind === 'topics.publish' && guest.bindings.topics === true) {
+      if (onBehalf === undefined) throw callIsOver();
+      const { topic, contentType } = JSON.parse(payload) as Record<string, unknown>;
+      const message = { topic: stringOf(topic), contentType: stringOf(contentType).slice(0, 200), bytes };
+      await this.services.publish(guest, message, onBehalf);
+      return { text: '' };
     }
+    return undefined;
   }
 
   /** Payload: the binding, then what `fetch` sends. */
@@ -281,47 +276,6 @@ function parseFetchHead(payload: string): Omit<OutboundRequest, 'body'> {
     headers,
     redirect: redirect === 'error' || redirect === 'manual' ? redirect : 'follow',
   };
-}
-
-function parseKv(kind: string, payload: string, bytes: Buffer): KvOperation | undefined {
-  const input = JSON.parse(payload) as Record<string, unknown>;
-  const key = stringOf(input['key']);
-  switch (kind) {
-    case 'kv.get':
-      return { op: 'get', key };
-    case 'kv.delete':
-      return { op: 'delete', key };
-    case 'kv.put':
-      return {
-        op: 'put',
-        key,
-        value: bytes,
-        ttlSeconds: numberOf(input['ttl']),
-        ifVersion: numberOf(input['ifVersion']),
-      };
-    case 'kv.list': {
-      const limit = Math.min(
-        Math.max(1, Math.trunc(numberOf(input['limit']) ?? maxKvListLimit)),
-        maxKvListLimit,
-      );
-      const cursor =
-        input['cursor'] === undefined || input['cursor'] === null ? undefined : stringOf(input['cursor']);
-      return { op: 'list', prefix: stringOf(input['prefix']), limit, cursor };
-    }
-    default:
-      return undefined;
-  }
-}
-
-function stringOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function numberOf(value: unknown): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  const number = Number(value);
-  if (Number.isFinite(number) && number >= 0) return number;
-  throw new GuestVisibleError('TypeError', 'a number of 0 or more is needed');
 }
 
 function oneLine(text: string): string {

@@ -233,7 +233,7 @@ export class Cell {
   }
 
   private async open(): Promise<void> {
-    const { filename, memoryMb, config, secrets, kv, dependencies, installation } = this.load;
+    const { filename, memoryMb } = this.load;
     const blank = await this.outside.takeBlank(memoryMb);
     if (this.isDead) {
       discard(blank);
@@ -241,7 +241,7 @@ export class Cell {
     }
     blank.seat.key = this.key;
     this.blank = blank;
-    const environmentJson = JSON.stringify({ config, secrets, hasKv: kv, dependencies, installation });
+    const environmentJson = environmentOf(this.load);
     const { source } = this;
     this.source = '';
     const module = { source, filename, startMs, environmentJson };
@@ -301,4 +301,10 @@ function textOf(fault: unknown): string {
     0,
     4096,
   );
+}
+
+/** What the prelude makes `env` of (`guest/boot.ts`). */
+function environmentOf({ config, secrets, kv, topics, dependencies, installation }: LoadMessage): string {
+  const bindings = { hasKv: kv, hasTopics: topics === true, dependencies };
+  return JSON.stringify({ config, secrets, ...bindings, installation });
 }

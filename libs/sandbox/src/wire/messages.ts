@@ -15,6 +15,7 @@ export interface LoadMessage {
   readonly timeoutMs: number;
   readonly bodyBytes: number;
   readonly kv: boolean;
+  readonly topics?: boolean | undefined;
   /** Members of `env` that stand for other proxylets. */
   readonly dependencies: readonly string[];
   readonly config: unknown;
