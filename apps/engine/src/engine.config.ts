@@ -1,5 +1,6 @@
 import { commonSettings, type ConfigOf, loadConfig, setting, value } from '@proxylet/nest';
 import { z } from 'zod';
+import { isolateSettings } from './limits/isolate-settings.js';
 import { parseKeys } from './secrets/key-ring.js';
 
 /** Capabilities this engine has built in; a setting can only take some away. */
@@ -143,6 +144,7 @@ export const engineSettings = {
     default: '600000',
     description: 'Time within which these count, ms.',
   }),
+  ...isolateSettings,
   kvMaxBytes: setting({
     env: 'PROXYLET_ENGINE_KV_MAX_BYTES',
     type: value.int({ min: 0, max: 1024 * megabyte }),

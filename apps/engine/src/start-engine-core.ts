@@ -19,6 +19,7 @@ import type { Installation } from './installations/installation.js';
 import { Lifecycle } from './installations/lifecycle.js';
 import { Breaches } from './limits/breaches.js';
 import { GuardedSandbox } from './limits/guarded-sandbox.js';
+import { sandboxLimits } from './limits/isolate-settings.js';
 import { Quarantine } from './limits/quarantine.js';
 import { InstallationRegistry } from './installations/registry.js';
 import { KvStore } from './kv/kv-store.js';
@@ -108,6 +109,8 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
       runnerMemoryMb: config.runnerMemoryMb,
       maxRunners: config.maxRunners,
       wasmMaxPages: config.maxMemoryMb * 16,
+      limits: sandboxLimits(config),
+      onEvicted: ({ id }, reason) => registry.guest(id)?.rests(reason),
       onRunnerLost: (loss) => {
         lost += 1;
         const { culprit, ...event } = loss;

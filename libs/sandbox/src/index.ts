@@ -3,3 +3,4 @@ export { PassedBody } from './host/passed-body.js';
 export { newSpanId, newTrace, traceparent, withTrace } from './host/trace.js';
 export * from './limits.js';
 export * from './types.js';
+export type { SandboxLimits } from './host/sandbox-limits.js';

@@ -8,6 +8,7 @@ import {
   type GuestRequest,
   type HostServices,
   type Sandbox,
+  type SandboxOptions,
   startSandbox,
 } from '../src/index.js';
 
@@ -26,7 +27,10 @@ export class SandboxFixture implements AsyncDisposable {
   private guests = 0;
   private sandbox!: Sandbox;
 
-  static async start(services: Partial<HostServices> = {}): Promise<SandboxFixture> {
+  static async start(
+    services: Partial<HostServices> = {},
+    options: Partial<Omit<SandboxOptions, 'services'>> = {},
+  ): Promise<SandboxFixture> {
     const fixture = new SandboxFixture();
     fixture.sandbox = await startSandbox({
       services: {
@@ -39,6 +43,7 @@ export class SandboxFixture implements AsyncDisposable {
       },
       onRunnerLost: ({ reason }) => fixture.lost.push(reason),
       onDegraded: (layer) => fixture.degraded.push(layer),
+      ...options,
     });
     return fixture;
   }

@@ -197,10 +197,13 @@ export const runnersSchema = z.object({
     z.object({
       group: z.string(),
       pid: z.int(),
+      state: z.enum(['spare', 'active', 'draining']),
       startedAt: z.iso.datetime(),
+      ageSeconds: z.int(),
       rssBytes: z.int(),
       isolates: z.int(),
       inFlight: z.int(),
+      calls: z.int(),
     }),
   ),
 });

@@ -67,8 +67,9 @@ export function egressRuleView({ origin, proxylets, changedBy, changedAtMs }: Eg
   return { origin, proxylets: [...proxylets], changedBy, changedAt: iso(changedAtMs) };
 }
 
-export function runnerView({ group, pid, startedAtMs, rssBytes, isolates, inFlight }: RunnerInfo) {
-  return { group, pid, startedAt: iso(startedAtMs), rssBytes, isolates, inFlight };
+export function runnerView({ startedAtMs, ...runner }: RunnerInfo) {
+  const ageSeconds = Math.max(0, Math.round((Date.now() - startedAtMs) / 1000));
+  return { ...runner, startedAt: iso(startedAtMs), ageSeconds };
 }
 
 function iso(ms: number): string {

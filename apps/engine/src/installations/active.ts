@@ -39,6 +39,16 @@ export class Active {
     this.record = { ...this.record, state: 'running', reason: 'called', sinceMs: Date.now() };
   }
 
+  /** Its isolate was dropped; its data stays, and the next call starts it again. */
+  rests(why: string): void {
+    if (this.record.state !== 'running') return;
+    const reason =
+      why === 'memory'
+        ? 'dropped to make room in memory; the next call starts it'
+        : 'nobody called for long; the next call starts it';
+    this.record = { ...this.record, state: 'idle', reason, sinceMs: Date.now() };
+  }
+
   entered(): void {
     this.inFlight += 1;
   }

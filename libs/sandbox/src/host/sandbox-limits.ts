@@ -44,7 +44,7 @@ export const defaultLimits: SandboxLimits = {
   heavyMs: 500,
   heavyForMs: 10 * minute,
   isolateHeapShare: 0.7,
-  isolateCalls: 50_000,
+  isolateCalls: 1_000_000,
   isolateAgeMs: hour,
   isolateIdleMs: 10 * minute,
   runnerIdleMs: 10 * minute,
