@@ -16,6 +16,7 @@ const sandbox = await startSandbox({
     kv: () => Promise.reject(new Error('no storage here')),
     log: () => undefined,
     breach: () => undefined,
+    used: () => undefined,
   },
 });
 

@@ -132,6 +132,18 @@ export const engineSettings = {
     default: '64',
     description: 'Most runner processes at once.',
   }),
+  cpuSharePercent: setting({
+    env: 'PROXYLET_ENGINE_CPU_SHARE_PERCENT',
+    type: value.int({ min: 1, max: 100_000 }),
+    default: '20',
+    description: 'CPU time that an installation may use over time, percent of one core.',
+  }),
+  cpuBurstMs: setting({
+    env: 'PROXYLET_ENGINE_CPU_BURST_MS',
+    type: value.int({ min: 100, max: 86_400_000 }),
+    default: '10000',
+    description: 'CPU time that an installation may save up and use at once, ms.',
+  }),
   quarantineStrikes: setting({
     env: 'PROXYLET_ENGINE_QUARANTINE_STRIKES',
     type: value.int({ min: 1, max: 1000 }),

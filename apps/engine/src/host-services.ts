@@ -17,6 +17,7 @@ import { type Active, hasKv } from './installations/active.js';
 import type { InstallationRegistry } from './installations/registry.js';
 import type { KvStore } from './kv/kv-store.js';
 import type { Breaches } from './limits/breaches.js';
+import type { CpuShares } from './limits/cpu-shares.js';
 import type { GuestLogWriter } from './logs/guest-log-writer.js';
 import type { SecretVault } from './secrets/secret-vault.js';
 import type { Topics } from './topics/topics.js';
@@ -28,6 +29,7 @@ export interface EngineServicesParts {
   readonly logs: GuestLogWriter;
   readonly dependencies: DependencyCalls;
   readonly breaches: Breaches;
+  readonly cpu: CpuShares;
   readonly vault: Pick<SecretVault, 'redact'>;
   readonly topics: Pick<Topics, 'publishFrom'>;
 }
@@ -81,6 +83,11 @@ export class EngineServices implements HostServices {
   breach(guest: Guest, breach: Breach): void {
     const active = this.parts.registry.guest(guest.id);
     if (active !== undefined) this.parts.breaches.add(active.record, breach);
+  }
+
+  used(guest: Guest, cpuMs: number): void {
+    const active = this.parts.registry.guest(guest.id);
+    if (active !== undefined) this.parts.cpu.used(active, cpuMs);
   }
 
   private known(guest: Guest): Active {

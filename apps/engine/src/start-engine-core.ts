@@ -18,6 +18,7 @@ import type { Active, GuestSettings } from './installations/active.js';
 import type { Installation } from './installations/installation.js';
 import { Lifecycle } from './installations/lifecycle.js';
 import { Breaches } from './limits/breaches.js';
+import { CpuShares } from './limits/cpu-shares.js';
 import { GuardedSandbox } from './limits/guarded-sandbox.js';
 import { sandboxLimits } from './limits/isolate-settings.js';
 import { Quarantine } from './limits/quarantine.js';
@@ -80,6 +81,12 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   const egress = opened.use(new EgressGuard({ rules, ownPorts, limits: egressLimits(config) }));
   const breaches = new Breaches(logs);
   const writer = new GuestLogWriter(logs, new SourceMaps((digest) => source.sourceMap(digest, maxMapChars)));
+  const cpu = new CpuShares({
+    percent: config.cpuSharePercent,
+    burstMs: config.cpuBurstMs,
+    onRefused: (record, detail) => breaches.add(record, { limit: 'cpu-rate', detail, traceId: undefined }),
+    onOverdrawn: (active, problem) => runners.stop(active.guest.id, problem),
+  });
   let lost = 0;
   const dependencies = new DependencyCalls(registry, () => sandbox);
   const find = (guestId: string): Active | undefined => registry.guest(guestId);
@@ -103,6 +110,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
         logs: writer,
         dependencies,
         breaches,
+        cpu,
         vault,
         topics,
       }),
@@ -120,7 +128,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
       onDegraded: (layer, reason) => log.warn({ layer, reason }, 'a layer of containment is missing'),
     }),
   );
-  const sandbox: Sandbox = new GuardedSandbox(runners, { find, quarantine, vault });
+  const sandbox: Sandbox = new GuardedSandbox(runners, { find, quarantine, cpu, vault });
   const catalog = opened.use(catalogOf(config));
   const source = new ArtifactSource(artifacts, (digest) => catalog.download(digest));
   const metrics = new CallMetrics();
@@ -136,6 +144,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
     kv.erase(installationId);
     vault.forget(installationId);
     logs.erase(installationId);
+    cpu.forget(installationId);
     void egress.forget(installationId);
   };
   const changes = new InstallationChanges({ store, registry, lifecycle, vault, erase });

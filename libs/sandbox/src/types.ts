@@ -273,6 +273,8 @@ export interface HostServices {
   log(guest: Guest, entries: readonly GuestLogEntry[]): void;
   /** A guest broke a limit; it may be told of the same one often. */
   breach(guest: Guest, breach: Breach): void;
+  /** CPU time a guest has used since it was told last, ms; what its runner's death kept from being told included. */
+  used(guest: Guest, cpuMs: number): void;
 }
 
 /** An error whose name and message the guest may read, e.g. `TypeError: host not declared`. */
@@ -352,5 +354,7 @@ export interface Sandbox extends AsyncDisposable {
   warm(guest: Guest): Promise<void>;
   /** Drops the isolate of an installation, calls in flight included. */
   evict(guestId: string): void;
+  /** The same, and answers these calls with the problem. */
+  stop(guestId: string, problem: Problem): void;
   runners(): readonly RunnerInfo[];
 }

@@ -23,6 +23,8 @@ export class SandboxFixture implements AsyncDisposable {
   readonly logs: GuestLogEntry[] = [];
   readonly lost: string[] = [];
   readonly breaches: string[] = [];
+  /** CPU time by guest. */
+  readonly usedMs = new Map<string, number>();
   readonly degraded: string[] = [];
   private guests = 0;
   private sandbox!: Sandbox;
@@ -40,6 +42,7 @@ export class SandboxFixture implements AsyncDisposable {
         publish: services.publish ?? (() => Promise.reject(new Error('no topics in this test'))),
         log: (_, entries) => fixture.logs.push(...entries),
         breach: (_, { limit }) => fixture.breaches.push(limit),
+        used: (guest, cpuMs) => fixture.usedMs.set(guest.id, (fixture.usedMs.get(guest.id) ?? 0) + cpuMs),
       },
       onRunnerLost: ({ reason }) => fixture.lost.push(reason),
       onDegraded: (layer) => fixture.degraded.push(layer),

@@ -16,6 +16,7 @@ export async function startGuests() {
       kv: () => Promise.reject(new Error('no storage here')),
       log: () => undefined,
       breach: () => undefined,
+      used: () => undefined,
     },
   });
   let count = 0;

@@ -12,6 +12,7 @@ function guarded(secrets: readonly string[], fault: Error): GuardedSandbox {
     find: (id) =>
       id === guest.id ? ({ record: { id: 'i1', manifest: { secrets } } } as unknown as Active) : undefined,
     quarantine: { refusal: () => undefined },
+    cpu: { refusal: () => undefined },
     vault: { redact: (_, text) => text.replace('s3cr3t-key', '[secret API_KEY]') },
   });
 }

@@ -2,12 +2,14 @@ import { Problem } from '@proxylet/contract';
 import type { Guest, GuestEvent, GuestRequest, GuestResponse, RunnerInfo, Sandbox } from '@proxylet/sandbox';
 import type { Active } from '../installations/active.js';
 import type { SecretVault } from '../secrets/secret-vault.js';
+import type { CpuShares } from './cpu-shares.js';
 import type { Quarantine } from './quarantine.js';
 
 export interface GuardOptions {
   /** By `Guest.id`. */
   readonly find: (guestId: string) => Active | undefined;
   readonly quarantine: Pick<Quarantine, 'refusal'>;
+  readonly cpu: Pick<CpuShares, 'refusal'>;
   readonly vault: Pick<SecretVault, 'redact'>;
 }
 
@@ -44,6 +46,10 @@ export class GuardedSandbox implements Sandbox {
     this.sandbox.evict(guestId);
   }
 
+  stop(guestId: string, problem: Problem): void {
+    this.sandbox.stop(guestId, problem);
+  }
+
   runners(): readonly RunnerInfo[] {
     return this.sandbox.runners();
   }
@@ -55,7 +61,8 @@ export class GuardedSandbox implements Sandbox {
   private refusalOf(guest: Guest): Problem | undefined {
     const active = this.options.find(guest.id);
     if (active === undefined) return new Problem('not-installed', 'This installation is gone.');
-    return this.options.quarantine.refusal(active.record);
+    const { quarantine, cpu } = this.options;
+    return quarantine.refusal(active.record) ?? cpu.refusal(active.record);
   }
 
   /** What a proxylet says of its failure goes to its callers, and they need not be its owner. */

@@ -21,6 +21,10 @@ class FakeRunner {
     this.heartbeat.start();
   }
 
+  get isSilent(): boolean {
+    return this.heartbeat.isSilent;
+  }
+
   kill(reason: string): void {
     this.killed.push(reason);
     this.heartbeat.stop();
@@ -71,6 +75,17 @@ describe('the heartbeat', () => {
     expect(runner.killed).toEqual([]);
     runner.pass(2000, 0);
     expect(runner.killed).toEqual(['hang']);
+  });
+
+  it('knows of a runner that was silent when it ended by itself', () => {
+    const silent = new FakeRunner(false);
+    silent.pass(1000, 1);
+    expect(silent.isSilent).toBe(false);
+    silent.pass(500, 1);
+    expect(silent.isSilent).toBe(true);
+    const sound = new FakeRunner(true);
+    sound.pass(5000, 1);
+    expect(sound.isSilent).toBe(false);
   });
 
   it('judges by the clock alone where CPU time cannot be read', () => {

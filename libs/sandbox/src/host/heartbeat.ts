@@ -30,6 +30,9 @@ const patience = 5;
  */
 export class Heartbeat {
   private timer: NodeJS.Timeout | undefined;
+  /** CPU time of the process at the last look, and at the one before a guest's was told, ms. */
+  private seenCpuMs = 0;
+  private meteredAtMs = 0;
   private lastPing = 0;
   private isAwaited = false;
   private sentAtMs = 0;
@@ -51,11 +54,27 @@ export class Heartbeat {
     clearInterval(this.timer);
   }
 
+  /** For longer than any entry of sane code takes: it is inside one that does not end. */
+  get isSilent(): boolean {
+    return this.isAwaited && performance.now() - this.sentAtMs > startMs;
+  }
+
+  /** The runner has told what its guests used. */
+  metered(): void {
+    this.meteredAtMs = this.seenCpuMs;
+  }
+
+  /** CPU time that nobody was told of yet, ms. */
+  get unmeteredMs(): number {
+    return Math.max(0, this.seenCpuMs - this.meteredAtMs);
+  }
+
   pong(id: number): void {
     if (id === this.lastPing) this.isAwaited = false;
   }
 
   private beat(): void {
+    this.seenCpuMs = this.runner.cpuMs ?? this.seenCpuMs;
     if (this.runner.rssBytes > this.memoryMb * 1024 * 1024) {
       this.runner.kill('memory');
       return;

@@ -185,6 +185,11 @@ export class RunnerLink implements CallLink {
     this.endIfDone();
   }
 
+  stopGuest(guestId: string, problem: Problem): void {
+    for (const call of this.calls.values()) if (call.guest.id === guestId) call.fail(problem);
+    this.evict(guestId);
+  }
+
   stop(): void {
     this.isStopping = true;
     this.process.kill('stopped');
@@ -319,6 +324,9 @@ export class RunnerLink implements CallLink {
       case toEngine.log:
         this.log(id, arg, text);
         break;
+      case toEngine.usage:
+        this.used(arg, id / 1000);
+        break;
       case toEngine.breach:
         this.breach(id, arg, text);
         break;
@@ -401,6 +409,12 @@ export class RunnerLink implements CallLink {
     this.options.services.log(loaded.guest, [entry]);
   }
 
+  private used(key: number, cpuMs: number): void {
+    const loaded = this.guests.ofKey(key);
+    this.heartbeat.metered();
+    if (loaded !== undefined) this.options.services.used(loaded.guest, cpuMs);
+  }
+
   private breach(callId: number, key: number, limit: string): void {
     const loaded = this.guests.ofKey(key);
     if (loaded === undefined || !isLimitName(limit)) return;
@@ -416,8 +430,10 @@ export class RunnerLink implements CallLink {
     this.retire(lossDrainMs, () => this.process.kill(end));
   }
 
-  private ended(end: RunnerEnd, culpritKey: number, detail: string): void {
+  private ended(seen: RunnerEnd, culpritKey: number, detail: string): void {
     if (this.isOver) return;
+    // A built-in that does not hear of its time limit makes isolated-vm give up by a crash after 5 s.
+    const end = seen === 'crash' && this.heartbeat.isSilent ? 'hang' : seen;
     this.isOver = true;
     this.heartbeat.stop();
     this.ops.dispose();
@@ -428,7 +444,10 @@ export class RunnerLink implements CallLink {
       }),
     );
     const culprit = this.blamed ?? this.guests.culprit(culpritKey);
-    if (culprit !== undefined) this.options.trusted.set(culprit.id, 'none');
+    if (culprit !== undefined) {
+      this.options.trusted.set(culprit.id, 'none');
+      this.options.services.used(culprit, Math.min(this.heartbeat.unmeteredMs, culprit.limits.cpuMs * 2));
+    }
     for (const call of this.calls.values()) {
       if (call.guest === culprit && !this.isStopping) call.fail(culpritProblem(end, call.guest));
       else call.fail(new BystanderLoss(lostDetail));

@@ -112,6 +112,10 @@ class RunnerPool implements Sandbox {
     for (const link of this.all) link.evict(guestId);
   }
 
+  stop(guestId: string, problem: Problem): void {
+    for (const link of this.all) link.stopGuest(guestId, problem);
+  }
+
   runners(): readonly RunnerInfo[] {
     return [...this.all].map((link) => link.info());
   }

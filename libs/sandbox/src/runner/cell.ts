@@ -13,6 +13,8 @@ export interface CellOutside extends Omit<GateOutside, 'settled' | 'isWanted' | 
   /** A call ended, however it did. */
   readonly callOver: (cell: Cell, callId: number) => void;
   readonly gone: (cell: Cell, reason: string) => void;
+  /** It used so much CPU time, ms. */
+  readonly used: (cell: Cell, ms: number) => void;
   readonly earned: (cell: Cell, trust: Trust) => void;
   /** Characters or bytes of a socket's message have reached the guest. */
   readonly taken: (callId: number, size: number) => void;
@@ -261,7 +263,21 @@ export class Cell {
     this.gate.enter({ kind, callId, id, a, b, c }, this.load.cpuMs - (call?.cpuMs ?? 0));
   }
 
+  /** CPU time that threads of the pool used for a call, ms: it counts as the call's own. */
+  charge(callId: number, ms: number): void {
+    this.outside.used(this, ms);
+    const call = this.calls.get(callId);
+    if (call === undefined) return;
+    call.cpuMs += ms;
+    if (call.cpuMs > this.load.cpuMs) this.die('cpu-limit', this.tooMuchCpu(), callId);
+  }
+
+  private tooMuchCpu(): string {
+    return `It computed for longer than its ${this.load.cpuMs} ms of CPU time.`;
+  }
+
   private entryOver({ entry: { kind, callId, a }, usedMs, fault, isHeavy, end }: Settled): void {
+    this.outside.used(this, usedMs);
     if (end === 'memory-limit') {
       this.die(end, `It used more than its ${this.load.memoryMb} MB of memory.`, callId);
       return;
@@ -270,7 +286,7 @@ export class Cell {
     const cpuMs = usedMs + (call?.cpuMs ?? 0);
     if (call !== undefined) call.cpuMs = call.isMeteredByEntry ? 0 : cpuMs;
     if (end === 'cpu-limit' || cpuMs > this.load.cpuMs) {
-      this.die('cpu-limit', `It computed for longer than its ${this.load.cpuMs} ms of CPU time.`, callId);
+      this.die('cpu-limit', this.tooMuchCpu(), callId);
       return;
     }
     if (isHeavy) this.outside.heavy(this);

@@ -1,6 +1,7 @@
 import type { Cell } from './cell.js';
 import { CryptoOps, type LocalResult } from './crypto-ops.js';
 import { entry } from './entries.js';
+import { PoolCpu } from './pool-cpu.js';
 import { ZlibOps } from './zlib-ops.js';
 
 interface CellOps {
@@ -21,6 +22,7 @@ const maxWaitingBytes = 160 * 1024 * 1024;
 /** Operations that the runner does itself, without the engine: they need no right but a thread of its pool. */
 export class LocalOps {
   private readonly ofCell = new Map<Cell, CellOps>();
+  private readonly cpu = new PoolCpu();
 
   isLocal(kind: string): boolean {
     return kind === 'crypto' || kind === 'zlib';
@@ -77,6 +79,7 @@ export class LocalOps {
     bytes: ArrayBuffer | undefined,
   ): Promise<void> {
     if (!cell.has(callId)) return;
+    const mark = this.cpu.begin();
     let result: LocalResult;
     try {
       result =
@@ -84,9 +87,11 @@ export class LocalOps {
           ? await crypto.run(text, bytes ?? new ArrayBuffer(0))
           : await zlib.run(callId, text, bytes);
     } catch (error) {
+      cell.charge(callId, this.cpu.end(mark));
       cell.enterFor(callId, entry.opError, opId, wordsOf(error));
       return;
     }
+    cell.charge(callId, this.cpu.end(mark));
     if (!cell.has(callId)) this.release(cell, callId);
     cell.enterFor(callId, entry.opResult, opId, result.text, result.bytes, false);
   }

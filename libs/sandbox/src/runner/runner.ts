@@ -4,6 +4,7 @@ import type { RunnerSettings } from '../wire/runner-settings.js';
 import type { HostFunctions, Seat } from './blank.js';
 import { BlankPool } from './blank-pool.js';
 import { Cell, type CellOutside } from './cell.js';
+import { CpuMeter } from './cpu-meter.js';
 import { entry } from './entries.js';
 import {
   decodeFunction,
@@ -37,6 +38,7 @@ export class Runner {
   private readonly outside: CellOutside;
   private readonly blanks: BlankPool;
   private readonly localOps = new LocalOps();
+  private readonly meter = new CpuMeter((key, micros) => this.out.frame(toEngine.usage, micros, key));
 
   constructor(
     private readonly out: Output,
@@ -68,6 +70,7 @@ export class Runner {
       log: (cell, callId, level, text) => this.log(cell, callId, level, text),
       callOver: (cell, callId) => this.localOps.release(cell, callId),
       gone: (cell, reason) => this.forget(cell, reason),
+      used: (cell, ms) => this.meter.add(cell.key, ms),
       earned: ({ key }, trust) => this.out.frame(toEngine.earned, 0, key, trust),
       taken: (callId, size) => this.out.frame(toEngine.socketCredit, callId, size),
       worn: ({ key }, reason) => this.out.frame(toEngine.worn, 0, key, reason),

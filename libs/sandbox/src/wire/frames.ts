@@ -81,6 +81,8 @@ export const toEngine = {
   opChunkEnd: 83,
   /** `arg` guest key, text = name of the limit that was broken. */
   breach: 90,
+  /** `arg` guest key, `id` microseconds of CPU time it used since the last of these. */
+  usage: 91,
   /** The answer is a WebSocket: text = response head. */
   socketOpen: 84,
   /** `arg` 0 text, 1 bytes. */
