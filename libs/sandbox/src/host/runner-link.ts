@@ -1,14 +1,6 @@
 import { Problem } from '@proxylet/contract';
-import type {
-  Guest,
-  GuestLogEntry,
-  GuestRequest,
-  GuestResponse,
-  HostServices,
-  RunnerEnd,
-  RunnerInfo,
-} from '../types.js';
-import { isLimitName, limitSeenHere } from '../limits.js';
+import type { Guest, GuestRequest, GuestResponse, HostServices, RunnerEnd, RunnerInfo } from '../types.js';
+import { limitSeenHere } from '../limits.js';
 import { type Frame, FrameReader, FrameWriter, toEngine, toRunner, writeParts } from '../wire/frames.js';
 import type { RunnerSettings } from '../wire/runner-settings.js';
 import { encodeCallHead, splitHead } from '../wire/messages.js';
@@ -16,7 +8,8 @@ import { BystanderLoss } from './bystander-loss.js';
 import type { Containment } from './containment.js';
 import { bodyTooLarge, type CallLink, HostCall } from './call.js';
 import { LateCalls } from './late-calls.js';
-import { fatalBreaches, guestBreaches } from './guest-breaches.js';
+import { fatalBreaches } from './guest-breaches.js';
+import { GuestReports } from './guest-reports.js';
 import { Heartbeat } from './heartbeat.js';
 import { HostOps } from './ops.js';
 import { type LoadedGuest, LoadedGuests } from './loaded-guests.js';
@@ -68,6 +61,7 @@ export class RunnerLink implements CallLink {
   private readonly calls = new Map<number, HostCall>();
   private readonly late = new LateCalls();
   private readonly guests = new LoadedGuests();
+  private readonly reports: GuestReports;
   private readonly process: RunnerProcess;
   private readonly ops: HostOps;
   private readonly heartbeat: Heartbeat;
@@ -75,6 +69,9 @@ export class RunnerLink implements CallLink {
   private rejectReady: (error: Problem) => void = () => undefined;
 
   constructor(private readonly options: LinkOptions) {
+    const traceIdOf = (callId: number): string | undefined =>
+      (this.calls.get(callId) ?? this.late.get(callId))?.traceId;
+    this.reports = new GuestReports(options.services, this.guests, traceIdOf);
     this.ready = new Promise((resolve, reject) => {
       this.resolveReady = resolve;
       this.rejectReady = reject;
@@ -322,13 +319,14 @@ export class RunnerLink implements CallLink {
         this.ops.uploadEnded(id);
         break;
       case toEngine.log:
-        this.log(id, arg, text);
+        this.reports.log(id, arg, text);
         break;
       case toEngine.usage:
-        this.used(arg, id / 1000);
+        this.heartbeat.metered();
+        this.reports.used(arg, id / 1000);
         break;
       case toEngine.breach:
-        this.breach(id, arg, text);
+        this.reports.breach(id, arg, text);
         break;
       case toEngine.loaded:
         this.calls.get(id)?.loaded();
@@ -394,32 +392,6 @@ export class RunnerLink implements CallLink {
       bodyFrom,
       body,
     });
-  }
-
-  private log(callId: number, key: number, text: string): void {
-    const loaded = this.guests.ofKey(key);
-    if (loaded === undefined) return;
-    const [at = '', level = '', json = '""'] = text.split('\t');
-    const entry: GuestLogEntry = {
-      atMs: Number(at) || Date.now(),
-      level: level === 'debug' || level === 'warn' || level === 'error' ? level : 'info',
-      text: String(JSON.parse(json)),
-      traceId: this.calls.get(callId)?.traceId,
-    };
-    this.options.services.log(loaded.guest, [entry]);
-  }
-
-  private used(key: number, cpuMs: number): void {
-    const loaded = this.guests.ofKey(key);
-    this.heartbeat.metered();
-    if (loaded !== undefined) this.options.services.used(loaded.guest, cpuMs);
-  }
-
-  private breach(callId: number, key: number, limit: string): void {
-    const loaded = this.guests.ofKey(key);
-    if (loaded === undefined || !isLimitName(limit)) return;
-    const traceId = this.calls.get(callId)?.traceId;
-    this.options.services.breach(loaded.guest, { limit, detail: guestBreaches[limit] ?? '', traceId });
   }
 
   /** Its calls have been told; every other guest's may end, and the process with them. */
