@@ -115,6 +115,11 @@ export const problemCodes = {
   },
   'main-invalid': { status: 422, blame: 'caller', title: 'The main module is not one this platform can run' },
   'digest-mismatch': { status: 422, blame: 'caller', title: 'The bytes are not those of the stated digest' },
+  'signature-invalid': {
+    status: 422,
+    blame: 'caller',
+    title: 'The signature does not prove what it is to prove',
+  },
   'service-invalid': { status: 422, blame: 'caller', title: 'The service has faults' },
   'bundle-invalid': { status: 422, blame: 'caller', title: 'The bundle is not a whole and sound export' },
   'webhook-refused': { status: 422, blame: 'caller', title: 'A webhook cannot lead there' },
@@ -179,6 +184,16 @@ export const problemCodes = {
   },
   'runner-lost': { status: 503, blame: 'guest', title: 'The process that ran the proxylet ended' },
   'engine-busy': { status: 503, blame: 'operator', title: 'The engine has no capacity at the moment' },
+  'metadata-untrusted': {
+    status: 502,
+    blame: 'operator',
+    title: 'The signed metadata of the catalog cannot be trusted',
+  },
+  'metadata-expired': {
+    status: 503,
+    blame: 'operator',
+    title: 'The signed metadata of the catalog has expired',
+  },
   'catalog-answer-invalid': {
     status: 502,
     blame: 'operator',
