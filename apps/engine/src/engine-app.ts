@@ -29,6 +29,7 @@ export function engineApp(config: EngineConfig): AppParts {
   return {
     module: EngineModule.with(config),
     audience: audienceOf(config),
+    hasTenants: true,
     front: (nest, gate) => {
       const plane = dataPlaneOf(nest, gate, config);
       const server = nest.getHttpServer() as Server & Pick<ServerOptions, 'shouldUpgradeCallback'>;

@@ -38,7 +38,7 @@ export class TestEngine implements AsyncDisposable {
       mkdtemp(join(tmpdir(), 'proxylet-engine-')),
     ]);
     const settings = {
-      PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: issuer.url }]),
+      PROXYLET_AUTH_ISSUERS: JSON.stringify([{ issuer: issuer.url, claims: { tenants: ['groups'] } }]),
       PROXYLET_STATE_DIR: folder,
       PROXYLET_ENGINE_CATALOG_URL: catalog.url,
       PROXYLET_ENGINE_TOKEN_URL: `${catalog.url}/token`,

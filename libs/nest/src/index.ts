@@ -25,6 +25,7 @@ export { createGate, type Gate, setSafeHeaders } from './http/gate.js';
 export * from './http/host.js';
 export * from './http/paging.js';
 export { findUnfitText } from './http/plain-text.js';
+export { tenantHeaderOf } from './http/tenant-header.js';
 export { correlatorOf, traceIdOf } from './http/trace.js';
 export { openApiDocument } from './openapi/document.js';
 export { logProblem } from './problem/problem.filter.js';

@@ -3,13 +3,14 @@ import type { Socket } from 'node:net';
 import { type Duplex, pipeline } from 'node:stream';
 import {
   bearerText,
+  inTenant,
   insufficientScope,
   type Principal,
   type TokenCache,
   type TokenVerifier,
 } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
-import type { FloodLimits } from '@proxylet/nest';
+import { type FloodLimits, tenantHeaderOf } from '@proxylet/nest';
 import {
   type GuestRequest,
   type GuestResponse,
@@ -161,8 +162,9 @@ export class DataPlane {
   }
 
   /** @throws Problem where the caller may not make this call */
-  private admit(call: Call, principal: Principal): void {
+  private admit(call: Call, caller: Principal): void {
     const { request, path } = call;
+    const principal = inTenant(caller, tenantHeaderOf(request));
     this.options.limits.takeCall(principal);
     if (!principal.scopes.has('engine:invoke')) throw insufficientScope(['engine:invoke']);
     if (request.method === 'TRACE') throw new Problem('method-not-allowed', 'A proxylet takes no TRACE.');

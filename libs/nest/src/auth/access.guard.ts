@@ -3,6 +3,7 @@ import type { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import {
   bearerText,
+  inTenant,
   insufficientScope,
   type Principal,
   type TokenCache,
@@ -12,6 +13,7 @@ import { Problem } from '@proxylet/contract';
 import type { FastifyRequest } from 'fastify';
 import { ACCESS, type Access, type ScopeRequirement, setPrincipal } from './access.js';
 import type { FloodLimits } from '../flood/flood-limits.js';
+import { tenantHeaderOf } from '../http/tenant-header.js';
 import type { ExtraAccess } from './extra-access.js';
 
 export interface AccessGuardOptions {
@@ -21,6 +23,7 @@ export interface AccessGuardOptions {
   readonly cache: TokenCache;
   readonly limits: FloodLimits;
   readonly verifier: Pick<TokenVerifier, 'isForKeys' | 'verify'>;
+  readonly hasTenants: boolean;
   readonly extra: ExtraAccess | undefined;
 }
 
@@ -31,6 +34,7 @@ export function createAccessGuard({
   cache,
   limits,
   verifier,
+  hasTenants,
   extra,
 }: AccessGuardOptions): CanActivate {
   const PassportGuard: Type<CanActivate> = AuthGuard(strategy ?? 'none');
@@ -47,7 +51,8 @@ export function createAccessGuard({
       if (access.kind === 'public') return true;
       const request = context.switchToHttp().getRequest<FastifyRequest>();
       if (access.anonymous === true && extra?.admitsAnonymous === true && hasNoToken(request)) return true;
-      const principal = await this.authenticate(context, request);
+      const caller = await this.authenticate(context, request);
+      const principal = hasTenants ? inTenant(caller, tenantHeaderOf(request.raw)) : caller;
       limits.takeCall(principal);
       assertScopes(principal, access.scopes);
       setPrincipal(request, principal);

@@ -44,6 +44,21 @@ export function commonSettings({ app, port, audience }: CommonSettingsOptions) {
       defaultText: 'http://<host>:<port>',
       description: 'Address under which clients reach this service.',
     }),
+    tlsCertPath: setting({
+      env: `${prefix}_TLS_CERT_PATH`,
+      type: value.path(),
+      optional: true,
+      defaultText: 'none: plain HTTP',
+      description:
+        'PEM file with the certificate this service shows, followed by those between it and the root. A renewed one is taken without a restart.',
+    }),
+    tlsKeyPath: setting({
+      env: `${prefix}_TLS_KEY_PATH`,
+      type: value.path(),
+      optional: true,
+      defaultText: 'none',
+      description: 'PEM file with the key of that certificate.',
+    }),
     audience: setting<string | undefined>({
       env: `${prefix}_AUDIENCE`,
       type: value.text({ max: 512 }),

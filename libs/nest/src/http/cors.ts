@@ -46,6 +46,9 @@ function allowPreflight(request: IncomingMessage, response: ServerResponse): voi
   const wanted = request.headers['access-control-request-headers'];
   response.setHeader('access-control-allow-methods', methods);
   response.setHeader('access-control-max-age', String(maxAgeSeconds));
+  // Browsers from before Local Network Access ask the server, those since ask the user.
+  if (request.headers['access-control-request-private-network'] === 'true')
+    response.setHeader('access-control-allow-private-network', 'true');
   response.appendHeader('vary', 'Access-Control-Request-Headers');
   if (typeof wanted === 'string' && headerList.test(wanted)) {
     response.setHeader('access-control-allow-headers', wanted);

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -27,8 +28,10 @@ import { HealthChecks } from './health.js';
 import { createLog, type Log } from './log.js';
 import { Metrics } from './metrics.js';
 import { nestLog } from './nest-log.js';
+import { exitCodes, ServiceFault } from './service-fault.js';
 import { ServiceInfo } from './service-info.js';
 import { ServiceModule, type ServiceParts } from './service.module.js';
+import { TlsFiles } from './tls-files.js';
 
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -37,6 +40,8 @@ export interface AppParts {
   readonly module: Type | DynamicModule;
   /** For a service that computes its audience; else the setting stands. */
   readonly audience?: string;
+  /** Whether `Fiware-Service` selects a tenant here: a caller is another principal in each. */
+  readonly hasTenants?: boolean;
   /** Largest JSON body, bytes; 256 KB by default. */
   readonly bodyLimitBytes?: number;
   /** Made after everything is wired: a handler that sees every request before Fastify does. */
@@ -110,6 +115,7 @@ async function wire(options: AppOptions, parts: ServiceParts): Promise<ServiceAp
     limits: parts.limits,
     maxConnections: options.http.maxConnections,
     source: info,
+    tls: parts.tls?.options,
     isTrustedProxy: rangeMatcher(trustedProxies),
   });
   const nest = await NestFactory.create<NestFastifyApplication>(
@@ -117,7 +123,8 @@ async function wire(options: AppOptions, parts: ServiceParts): Promise<ServiceAp
     adapter,
     { logger: nestLog(log), abortOnError: false, bodyParser: false },
   );
-  const strategy = useAccessControl(nest, parts);
+  parts.tls?.follow(nest.getHttpServer() as unknown as TlsServer, log);
+  const strategy = useAccessControl(nest, parts, options.hasTenants === true);
   const service = serviceApp(nest, options, parts, strategy, stop);
   try {
     assertEveryRouteDecided(routesOf(nest.get(ModulesContainer)));
@@ -136,6 +143,7 @@ async function createParts({ name, version, http, stateDir, ...options }: AppOpt
   const audience = options.audience ?? http.audience;
   if (audience === undefined) throw new Error('The service has no audience.');
   const log = options.log ?? createLog({ name, level: http.logLevel });
+  const tls = await tlsFilesOf(http);
   const cache = new TokenCache();
   const verifier = await TokenVerifier.create({
     profiles: http.issuers,
@@ -146,8 +154,8 @@ async function createParts({ name, version, http, stateDir, ...options }: AppOpt
       cache.clear();
     },
   });
-  const { gitHash, releaseDate, publicUrl, host, port } = http;
-  const fallbackUrl = urlOf(host, port);
+  const { gitHash, releaseDate, publicUrl } = http;
+  const fallbackUrl = urlOf(http);
   const info = new ServiceInfo(
     name,
     version,
@@ -165,19 +173,20 @@ async function createParts({ name, version, http, stateDir, ...options }: AppOpt
     perPrincipal: http.ratePerPrincipal,
     refusals: http.refusalsPerAddress,
   });
-  return { info, verifier, cache, limits, health: new HealthChecks(), metrics: new Metrics(), log };
+  return { info, verifier, cache, limits, tls, health: new HealthChecks(), metrics: new Metrics(), log };
 }
 
 /** Guard, input checks and error form for every route there is; the strategy gets a name of its own per service. */
 function useAccessControl(
   nest: NestFastifyApplication,
   { cache, verifier, limits, log, info }: ServiceParts,
+  hasTenants: boolean,
 ): string | undefined {
   const strategy = useStrategy(verifier);
   const reflector = new Reflector();
   nest.useGlobalFilters(new ProblemFilter(log, info, limits));
   nest.useGlobalGuards(
-    createAccessGuard({ strategy, reflector, cache, limits, verifier, extra: extraAccess(nest) }),
+    createAccessGuard({ strategy, reflector, cache, limits, verifier, hasTenants, extra: extraAccess(nest) }),
   );
   nest.useGlobalInterceptors(new CallerFactsInterceptor(), new InputInterceptor(reflector));
   return strategy;
@@ -202,7 +211,7 @@ function extraAccess(nest: NestFastifyApplication): ExtraAccess | undefined {
 function serviceApp(
   nest: NestFastifyApplication,
   options: AppOptions,
-  { info, verifier, log, metrics }: ServiceParts,
+  { info, verifier, log, metrics, tls }: ServiceParts,
   strategy: string | undefined,
   stop: { isAsked: boolean },
 ): ServiceApp {
@@ -218,6 +227,7 @@ function serviceApp(
     } finally {
       clearTimeout(force);
       await verifier.close();
+      tls?.[Symbol.dispose]();
       if (strategy !== undefined) passport.unuse(strategy);
       metrics.registry.clear();
     }
@@ -234,7 +244,7 @@ function serviceApp(
       await options.beforeListen?.(nest);
       await nest.listen(options.http.port, options.http.host);
       const { port } = nest.getHttpServer().address() as AddressInfo;
-      info.listeningUrl = urlOf(options.http.host, port);
+      info.listeningUrl = urlOf({ ...options.http, port });
       return info.listeningUrl;
     },
     close: () => {
@@ -244,7 +254,19 @@ function serviceApp(
   };
 }
 
-function urlOf(host: string, port: number): string {
+type Listening = Pick<CommonConfig, 'host' | 'port' | 'tlsCertPath'>;
+
+async function tlsFilesOf({
+  tlsCertPath: cert,
+  tlsKeyPath: key,
+}: CommonConfig): Promise<TlsFiles | undefined> {
+  if (cert !== undefined && key !== undefined) return TlsFiles.open({ cert, key });
+  if (cert === undefined && key === undefined) return undefined;
+  throw new ServiceFault(exitCodes.badConfiguration, 'Certificate and key of TLS must be set together.');
+}
+
+function urlOf({ host, port, tlsCertPath }: Listening): string {
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+  const scheme = tlsCertPath === undefined ? 'http' : 'https';
+  return `${scheme}://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }

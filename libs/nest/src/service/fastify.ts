@@ -3,9 +3,12 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
+  type ServerOptions,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { assertBearable } from '@proxylet/auth';
 import { Problem } from '@proxylet/contract';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -35,6 +38,8 @@ export interface FastifyOptions {
   readonly metrics: Metrics;
   readonly limits: FloodLimits;
   readonly maxConnections: number;
+  /** Certificate and key; without them plain HTTP. */
+  readonly tls: SecureContextOptions | undefined;
   readonly source: ChallengeSource;
   /** Whether `X-Forwarded-For` of this address is believed. */
   readonly isTrustedProxy: (address: string) => boolean;
@@ -77,13 +82,14 @@ export function createAdapter(options: FastifyOptions): FastifyAdapter {
 }
 
 function server(handler: RequestListener, options: FastifyOptions): Server {
-  const { front, gate, isClosing } = options;
+  const { front, gate, isClosing, tls } = options;
+  const create = tls === undefined ? createServer : tlsServerWith(tls);
   const next: RequestListener = (request, response) => {
     if (!gate(request, response)) return;
     setSafeHeaders(response);
     handler(request, response);
   };
-  const made = createServer(
+  const made = create(
     {
       connectionsCheckingInterval: connectionsCheckMs,
       headersTimeout: headersTimeoutMs,
@@ -122,6 +128,12 @@ function isTooMuch(
     sendProblem(response, problem, traceIdOf(request), headers);
     return true;
   }
+}
+
+/** The rest of this service sees no difference but what a socket is. */
+function tlsServerWith(tls: SecureContextOptions): typeof createServer {
+  return ((options: ServerOptions, listener: RequestListener) =>
+    createTlsServer({ ...options, ...tls }, listener)) as unknown as typeof createServer;
 }
 
 /** RFC 9112 §3.2. Node takes the first of several; a proxy in front may have taken another one. */

@@ -5,6 +5,7 @@ import { HealthChecks } from './health.js';
 import { LOG, type Log } from './log.js';
 import { Metrics } from './metrics.js';
 import { ServiceController } from './service.controller.js';
+import type { TlsFiles } from './tls-files.js';
 import { ServiceInfo } from './service-info.js';
 
 export interface ServiceParts {
@@ -12,6 +13,7 @@ export interface ServiceParts {
   readonly verifier: TokenVerifier;
   readonly cache: TokenCache;
   readonly limits: FloodLimits;
+  readonly tls: TlsFiles | undefined;
   readonly health: HealthChecks;
   readonly metrics: Metrics;
   readonly log: Log;
