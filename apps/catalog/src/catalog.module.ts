@@ -16,6 +16,7 @@ import { ledgerControllers, ledgerProviders } from './ledger/parts.js';
 import { mirrorProviders } from './mirror/parts.js';
 import { NamespaceController } from './namespace/namespace.controller.js';
 import { NamespaceService } from './namespace/namespace.service.js';
+import { provenanceControllers, provenanceProviders } from './provenance/parts.js';
 import { ChannelService } from './proxylet/channel.service.js';
 import { ProxyletController } from './proxylet/proxylet.controller.js';
 import { ProxyletService } from './proxylet/proxylet.service.js';
@@ -78,6 +79,7 @@ export class CatalogModule implements OnApplicationShutdown {
         ...rightsControllers,
         ...webhookControllers,
         ...bundleControllers,
+        ...provenanceControllers,
       ],
       providers: [
         { provide: FolderLock, useFactory: () => FolderLock.take(folder) },
@@ -118,6 +120,7 @@ export class CatalogModule implements OnApplicationShutdown {
         ...webhookProviders(config),
         ...mirrorProviders(config),
         ...bundleProviders(config),
+        ...provenanceProviders,
       ],
     };
   }

@@ -18,6 +18,7 @@ import { AuditVia1763700005000 } from './migrations/1763700005000-audit-via.js';
 import { UploadToken1763700005100 } from './migrations/1763700005100-upload-token.js';
 import { SearchFacet1763700005200 } from './migrations/1763700005200-search-facet.js';
 import { Sealing1763700005300 } from './migrations/1763700005300-sealing.js';
+import { Provenance1763700005400 } from './migrations/1763700005400-provenance.js';
 import { MirrorItemRow, MirrorNamespaceRow, MirrorStateRow } from './mirror.entity.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
@@ -29,6 +30,7 @@ import {
   VersionRow,
   VersionStateRow,
 } from './proxylet.entity.js';
+import { SigningKeyRow, VersionSignatureRow } from './provenance.entity.js';
 import { BlobRow, IdempotencyRow } from './record.entity.js';
 import { PublishTokenRow, TrustPolicyRow, UsedTokenRow } from './rights.entity.js';
 import { ServiceRow, ServiceVersionRow } from './service.entity.js';
@@ -61,6 +63,8 @@ const entities = [
   PublishTokenRow,
   TrustPolicyRow,
   UsedTokenRow,
+  SigningKeyRow,
+  VersionSignatureRow,
 ];
 const migrations = [
   FirstTables1763600000000,
@@ -76,6 +80,7 @@ const migrations = [
   UploadToken1763700005100,
   SearchFacet1763700005200,
   Sealing1763700005300,
+  Provenance1763700005400,
 ];
 
 const maxAttempts = 5;

@@ -46,6 +46,9 @@ export const versionSchemaFull = versionItemSchema.extend({
   /** Address of the archive. */
   blob: z.string(),
   hasReadme: z.boolean(),
+  signedBy: z
+    .array(z.string())
+    .meta({ description: 'Ids of the keys whose signatures are at `/signatures`' }),
   manifest: manifestSchema,
   files: z.array(z.object({ path: z.string(), sizeBytes: z.int(), sha256: z.string() })),
   warnings: z.array(warningSchema),

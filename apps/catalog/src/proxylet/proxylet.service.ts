@@ -3,6 +3,7 @@ import { formatName, type Page, parseName, Problem } from '@proxylet/contract';
 import { decodeCursor, encodeCursor, etagOf } from '@proxylet/nest';
 import { z } from 'zod';
 import { Database } from '../database/database.js';
+import { signersOf } from '../provenance/signature.service.js';
 import { assertNotHeld } from '../rights/held.js';
 import type { ReadRights } from '../rights/read-rights.js';
 import { versionKeyOf } from './precedence.js';
@@ -71,7 +72,8 @@ export class ProxyletService {
   /** @throws Problem `not-found` */
   async version(name: string, version: string, reader: ReadRights): Promise<Tagged<VersionView>> {
     const row = await this.read(name, version, reader);
-    return { view: viewOf(name, row), etag: tagOfVersion(row.digest, row.stateId) };
+    const signers = await signersOf(this.database.read, row.id);
+    return { view: viewOf(name, row, signers), etag: tagOfVersion(row.digest, row.stateId, signers) };
   }
 
   /** @throws Problem `not-found`, also where the version has no README; `quarantined` */
@@ -98,16 +100,16 @@ function noProxylet(name: string): Problem {
   return new Problem('not-found', `There is no proxylet ${formatName(parseName(name))}.`);
 }
 
-/** Changes with each state of the version. */
-export function etagOfVersion(row: {
-  readonly digest: string;
-  readonly current: { readonly id: number };
-}): string {
-  return tagOfVersion(row.digest, row.current.id);
+/** Changes with each state of the version, and with each signature. */
+export function etagOfVersion(
+  row: { readonly digest: string; readonly current: { readonly id: number } },
+  signers: readonly string[],
+): string {
+  return tagOfVersion(row.digest, row.current.id, signers);
 }
 
-function tagOfVersion(digest: string, stateId: number | string): string {
-  return etagOf(digest, String(stateId));
+function tagOfVersion(digest: string, stateId: number | string, signers: readonly string[]): string {
+  return etagOf(digest, String(stateId), ...signers);
 }
 
 function itemOf(row: sql.SlimRow): VersionItem {
@@ -127,13 +129,14 @@ function listedOf(row: sql.ListedRow): ListedVersion {
   return { ...itemOf(row), downloads: Number(row.downloads ?? 0) };
 }
 
-function viewOf(name: string, row: sql.WholeRow): VersionView {
+function viewOf(name: string, row: sql.WholeRow, signers: readonly string[]): VersionView {
   return {
     name,
     ...itemOf(row),
     publishedBy: row.publishedBy,
     blob: `/v1/blobs/${row.digest}`,
     hasReadme: row.readme !== null,
+    signedBy: [...signers],
     manifest: JSON.parse(row.manifest) as VersionView['manifest'],
     files: JSON.parse(row.files) as VersionView['files'],
     warnings: JSON.parse(row.warnings) as VersionView['warnings'],

@@ -69,6 +69,8 @@ export const listVersions = statement<ListedRow>(
 export const topPrecedence = '\uFFFF';
 
 export interface WholeRow extends Pick<HeadRow, 'namespace' | 'name' | 'visibility'>, SlimRow {
+  /** Of the version. */
+  readonly id: number;
   readonly publishedBy: string;
   readonly manifest: string;
   readonly files: string;
@@ -77,7 +79,7 @@ export interface WholeRow extends Pick<HeadRow, 'namespace' | 'name' | 'visibili
 }
 /** A version by its number and its number without build metadata, which is the key. */
 export const findWhole = statement<WholeRow>(
-  `SELECT p.namespace, p.name, p.visibility, v.published_by AS "publishedBy", v.manifest, v.files, v.warnings, v.readme,
+  `SELECT v.id, p.namespace, p.name, p.visibility, v.published_by AS "publishedBy", v.manifest, v.files, v.warnings, v.readme,
      ${slimColumns}
    FROM proxylet p JOIN version v ON v.proxylet_id = p.id JOIN version_state s ON ${newestState}
    WHERE p.namespace = $1 AND p.name = $2 AND v.version_key = $3 AND v.version = $4`,

@@ -9,6 +9,7 @@ import { Clock } from '../clock.js';
 import { Database } from '../database/database.js';
 import { ProxyletRow, VersionStateRow } from '../database/proxylet.entity.js';
 import { NamespaceService } from '../namespace/namespace.service.js';
+import { signersOf } from '../provenance/signature.service.js';
 import type { ProxyletView, VersionView } from '../proxylet/proxylet.schemas.js';
 import { etagOfVersion, ProxyletService, type Tagged } from '../proxylet/proxylet.service.js';
 import {
@@ -48,7 +49,7 @@ export class StateService {
     await this.database.write(`proxylet ${name}`, async (manager) => {
       await this.authorize(principal, change, name, manager);
       const row = await needVersion(manager, parseName(name), version);
-      assertIfMatch(ifMatch, etagOfVersion(row));
+      assertIfMatch(ifMatch, etagOfVersion(row, await signersOf(manager, row.id)));
       assertMayRelease(principal, row, change, `${name} ${version}`);
       if (!isSame(row, change)) await this.append(manager, row, change, `${name}@${version}`, principal.key);
     });

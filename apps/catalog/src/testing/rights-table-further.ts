@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { archiveOf } from './archives.js';
 import type { Answer, Caller } from './catalog-under-test.js';
 import { type Row, soon } from './rights-kinds.js';
@@ -48,6 +49,17 @@ const lastHook = async (caller: Caller): Promise<Answer> => {
   return await makeHook(caller);
 };
 
+const makeKey = (caller: Caller): Promise<Answer> => {
+  const { publicKey } = generateKeyPairSync('ed25519');
+  const pem = publicKey.export({ format: 'pem', type: 'spki' });
+  return caller.post('/v1/namespaces/acme/keys', { publicKey: pem, label: 'of a test' });
+};
+const unsigned = {
+  payloadType: 'application/vnd.in-toto+json',
+  payload: 'e30=',
+  signatures: [{ keyid: '0'.repeat(64), sig: 'AAAA' }],
+};
+
 const makeToken = (caller: Caller): Promise<Answer> =>
   caller.post('/v1/tokens', {
     label: 'of an admin',
@@ -58,6 +70,27 @@ const makeToken = (caller: Caller): Promise<Answer> =>
 
 /** Routes that make what has an id, that take more than JSON, or that are of the catalog as a whole. */
 export const furtherRows: Row[] = [
+  {
+    route: 'GET /v1/namespaces/acme/keys',
+    call: (caller) => caller.get('/v1/namespaces/acme/keys'),
+    expected: everybody,
+  },
+  { route: 'POST /v1/namespaces/acme/keys', call: makeKey, expected: as(takeIn, 201) },
+  {
+    route: 'PATCH /v1/namespaces/acme/keys/{id}',
+    before: makeKey,
+    call: (caller, _digests, prepared) =>
+      caller.patch(`/v1/namespaces/acme/keys/${String(prepared?.body.keyId)}`, {
+        state: 'retired',
+        reason: 'a new one came',
+      }),
+    expected: takeIn,
+  },
+  {
+    route: 'PUT /v1/proxylets/acme/priv/versions/1.0.0/signatures by no key',
+    call: (caller) => caller.put('/v1/proxylets/acme/priv/versions/1.0.0/signatures', unsigned),
+    expected: as([401, 404, 404, 403, 403, 200, 200, 200, 200, 403, 200, 403], 422),
+  },
   {
     route: 'POST /v1/publications?dry-run=true',
     call: (caller) =>

@@ -24,6 +24,7 @@ const readsOf = (name: string, expected: readonly number[]): Row[] => [
     '/versions/1.0.0',
     '/versions/1.0.0/readme',
     '/versions/1.0.0/history',
+    '/versions/1.0.0/signatures',
     '/channels/next',
   ].map((rest) => ({
     route: `GET /v1/proxylets/${name}${rest}`,
