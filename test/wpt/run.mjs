@@ -3,7 +3,9 @@
 //
 //   node test/wpt/run.mjs [folder or path…]   compares with the expectations; exit code 1 where something differs
 //     --fetch         downloads the files and stops
+//     --http          each test as a published and installed proxylet of a whole stack, called over HTTP
 //     --node          the same on plain Node, without comparing
+//     --workerd       the same in workerd, without comparing; with --update into its column of the page
 //     --all           prints every failing subtest with its message
 //     --update        drops expectations that pass, writes scores and docs/conformance.md; format them afterwards
 //     --reason=TEXT   with --update: expects what fails without an expectation, for this reason
@@ -11,18 +13,22 @@ import { argv, exit, stdout } from 'node:process';
 import { parseArgs } from 'node:util';
 import { differences, isSkipped, readExpectations, updateExpectations } from './lib/expectations.mjs';
 import { ensureWpt } from './lib/files.mjs';
+import { startHttp } from './lib/http.mjs';
 import { startNode } from './lib/node.mjs';
 import { isPageInStep, readScores, table, writePage, writeScores } from './lib/page.mjs';
 import { startGuests } from './lib/sandbox.mjs';
 import { countsOf, scoreOf } from './lib/score.mjs';
 import { folders } from './lib/tests.mjs';
+import { startWorkerd } from './lib/workerd.mjs';
 
 const { values, positionals } = parseArgs({
   args: argv.slice(2),
   allowPositionals: true,
   options: {
     fetch: { type: 'boolean', default: false },
+    http: { type: 'boolean', default: false },
     node: { type: 'boolean', default: false },
+    workerd: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
     update: { type: 'boolean', default: false },
     reason: { type: 'string', default: '' },
@@ -56,22 +62,31 @@ async function runFolder(folder) {
   const isPart = (path) => parts.length === 0 || parts.some((part) => path.startsWith(part));
   const entries = readExpectations(folder);
   const isLeftOut = (path) => !isPart(path) || isSkipped(entries, path);
-  const files = await score(folder, values.node ? startNode() : await startGuests(), isLeftOut);
+  const files = await score(folder, await start(), isLeftOut);
   const { passed, total } = countsOf(files);
   stdout.write(`${folder}: ${passed} of ${total}\n`);
   if (values.all) printAll(files);
-  if (values.node) return;
+  if (values.node || values.workerd) {
+    if (values.update && values.workerd && parts.length === 0) scores[folder].workerd = countsOf(files);
+    return;
+  }
   if (values.update) {
     updateExpectations(folder, files, values.reason);
     if (parts.length === 0) {
       const node = countsOf(await score(folder, startNode(), isLeftOut));
-      scores[folder] = { ours: countsOf(files), node };
+      scores[folder] = { ...scores[folder], ours: countsOf(files), node };
     }
   }
   for (const line of differences(files, readExpectations(folder))) {
     different += 1;
     stdout.write(`  ${line}\n`);
   }
+}
+
+function start() {
+  if (values.node) return startNode();
+  if (values.workerd) return startWorkerd();
+  return values.http ? startHttp() : startGuests();
 }
 
 async function score(folder, guests, isLeftOut) {

@@ -7,9 +7,9 @@ import workerd from 'workerd';
 
 /**
  * workerd with module workers, each on a socket of its own where its `socket` is true, and with bindings to the
- * others by upper-case names where it is a `router`.
+ * others by upper-case names where it is a `router`; it reaches public addresses, and private ones where it may.
  *
- * @param workers `{ name, source, socket?, router? }` each
+ * @param workers `{ name, source, socket?, router?, mayReachPrivate? }` each
  */
 export async function startWorkerdWith(workers) {
   const folder = await mkdtemp(join(tmpdir(), 'proxylet-bench-workerd-'));
@@ -40,7 +40,10 @@ function configOf(workers) {
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
-  services = [${workers.map(({ name }) => `(name = "${name}", worker = .${name})`).join(', ')}],
+  services = [
+    (name = "anywhere", network = (allow = ["public", "private"])),
+    ${workers.map(({ name }) => `(name = "${name}", worker = .${name})`).join(', ')}
+  ],
   sockets = [${workers
     .filter(({ socket }) => socket === true)
     .map(({ name }) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`)
@@ -49,10 +52,10 @@ const config :Workerd.Config = (
 
 ${workers
   .map(
-    ({ name, router }) => `const ${name} :Workerd.Worker = (
+    ({ name, router, mayReachPrivate }) => `const ${name} :Workerd.Worker = (
   modules = [(name = "${name}", esModule = embed "${name}.mjs")],
   compatibilityDate = "${workerd.compatibilityDate}",
-${router === true ? `  bindings = [${bindings}],\n` : ''});
+${mayReachPrivate === true ? '  globalOutbound = "anywhere",\n' : ''}${router === true ? `  bindings = [${bindings}],\n` : ''});
 `,
   )
   .join('\n')}`;

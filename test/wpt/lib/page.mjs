@@ -21,11 +21,14 @@ export function table(scores) {
   const rows = folders
     .filter((folder) => scores[folder] !== undefined)
     .map((folder) => {
-      const { ours, node } = scores[folder];
+      const { ours, node, workerd } = scores[folder];
       const known = Math.max(ours.total, node.total);
-      return `| ${folder} | ${ours.files} | ${known} | ${ours.passed} (${percent(ours.passed, known)}) | ${node.passed} (${percent(node.passed, known)}) |`;
+      const cells = [ours, node, workerd].map((one) =>
+        one === undefined ? '' : `${one.passed} (${percent(one.passed, known)})`,
+      );
+      return `| ${folder} | ${ours.files} | ${known} | ${cells.join(' | ')} |`;
     });
-  const head = '| folder | files | subtests | proxylet | Node 24 |\n|---|---:|---:|---:|---:|';
+  const head = '| folder | files | subtests | proxylet | Node 24 | workerd |\n|---|---:|---:|---:|---:|---:|';
   return `${head}\n${rows.join('\n')}\n`;
 }
 

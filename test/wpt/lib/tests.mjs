@@ -19,6 +19,9 @@ export const folders = [
   'webidl',
 ];
 
+/** Where the tests believe to be. */
+const wptOrigin = 'https://wpt.example';
+
 /** Paths of the tests of a folder that need no page: `*.any.js`, in order. */
 export function testsOf(folder) {
   return readdirSync(join(wptFolder, folder), { recursive: true })
@@ -30,8 +33,10 @@ export function testsOf(folder) {
 /**
  * One test file as a proxylet's module: testharness.js, the scripts it names and the test itself within one call.
  * Modules are strict and cannot be evaluated from text, so that everything is put together here.
+ *
+ * @param filesAt the origin that has the files it fetches
  */
-export function moduleOf(path, query = '') {
+export function moduleOf(path, query = '', filesAt = wptOrigin) {
   const test = readWpt(path);
   const scripts = [...test.matchAll(/^\/\/ META: script=(.*)$/gm)].map(([, script = '']) =>
     script.startsWith('/') ? script.slice(1) : join(dirname(path), script),
@@ -39,7 +44,7 @@ export function moduleOf(path, query = '') {
   const isDoneByItself = /explicit_done\s*:\s*true/.test(test);
   const texts = [...scripts.map(readWpt), test];
   return [
-    before(path, query),
+    before(path, query, filesAt),
     readWpt('resources/testharness.js'),
     start,
     looseGlobals(texts.join('\n')),
@@ -94,12 +99,13 @@ function canParse(text) {
 }
 
 /** Names the harness puts on the global are for tests alone; `location` comes after it has looked around. */
-const before = (path, query) => `
+const before = (path, query, filesAt) => `
 const wptGiven = globalThis.fetch;
-const wptBase = ${JSON.stringify(`https://wpt.example/${path}${query}`)};
+const wptBase = ${JSON.stringify(`${wptOrigin}/${path}${query}`)};
+const wptFile = (url) => new URL(url, wptBase).href.replace('${wptOrigin}', '${filesAt}');
 globalThis.self = globalThis;
 globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
-globalThis.fetch = (url, init) => wptGiven(typeof url === 'string' ? new URL(url, wptBase).href : url, init);
+globalThis.fetch = (url, init) => wptGiven(typeof url === 'string' ? wptFile(url) : url, init);
 export default { fetch() { return new Promise((wptAnswer) => { (function () {
 `;
 
