@@ -49,4 +49,12 @@ describe('web-platform-tests', () => {
       expect(code).toBe(0);
     },
   );
+
+  it('give the same over HTTP, as published and installed proxylets', async () => {
+    if (missing !== '' && !isGate) return;
+    const { code, output } = await run(['--http', 'dom/abort']);
+    expect(output).toContain('dom/abort: 31 of 31');
+    expect(output).not.toMatch(/fails:|passes, and is expected|out of step/);
+    expect(code).toBe(0);
+  });
 });

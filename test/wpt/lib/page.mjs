@@ -44,7 +44,9 @@ function page(scores) {
 
 Web-platform-tests (the dated copy in Debian's source of Node 20.19.2), each file in a fresh isolate of the real
 sandbox, and the same file on plain Node for comparison. The
-proxylet has the capability \`wasm\`, which some files need to come by memory of every kind. Counted are the files that need no page (\`*.any.js\`).
+proxylet has the capability \`wasm\`, which some files need to come by memory of every kind. Over HTTP, each file a published and
+installed proxylet (\`node test/wpt/run.mjs --http\`), the figures are the same. workerd runs the same modules, each in a
+process of its own. Counted are the files that need no page (\`*.any.js\`).
 A subtest that fails without an expectation fails the build, and so does one that passes against it.
 
 ${table(scores)}

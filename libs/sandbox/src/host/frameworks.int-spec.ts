@@ -1,5 +1,5 @@
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundle } from '../../test/bundle.js';
 import { type Answer, SandboxFixture } from '../../test/sandbox-fixture.js';
 import type { Guest, GuestRequest } from '../types.js';
 
@@ -52,21 +52,6 @@ const applications = {
     router.get('/fails', () => { throw new Error('on purpose'); });
     export default router;`,
 } as const;
-
-async function bundle(source: string): Promise<string> {
-  const { outputFiles } = await build({
-    stdin: { contents: source, resolveDir: import.meta.dirname, loader: 'js' },
-    bundle: true,
-    format: 'esm',
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    conditions: ['import'],
-    write: false,
-  });
-  const [file] = outputFiles;
-  if (file === undefined) throw new Error('the bundler made no file');
-  return file.text;
-}
 
 function headerOf({ headers }: Answer, name: string): string | undefined {
   return headers.find((_, index) => index % 2 === 1 && headers[index - 1] === name);
