@@ -10,6 +10,15 @@ const megabyte = 1024 * 1024;
 
 const capabilities = z.array(z.enum(builtCapabilities, `must be among ${builtCapabilities.join(', ')}`));
 
+const userIds = value.text({ max: 30 }).transform((text, context): readonly [number, number] => {
+  const [, first, last] = (/^(\d{1,9})-(\d{1,9})$/.exec(text) ?? []).map(Number);
+  if (first === undefined || last === undefined || first < 1 || last < first) {
+    context.addIssue({ code: 'custom', message: 'must be two user ids with a hyphen, such as 59000-59255' });
+    return z.NEVER;
+  }
+  return [first, last];
+});
+
 export const engineSettings = {
   ...commonSettings({ app: 'ENGINE', port: 7080 }),
   id: setting({
@@ -125,6 +134,21 @@ export const engineSettings = {
     type: value.int({ min: 128, max: 65_536 }),
     default: '768',
     description: 'Resident memory above which a runner process is ended, MB.',
+  }),
+  runnerUids: setting({
+    env: 'PROXYLET_ENGINE_RUNNER_UIDS',
+    type: userIds,
+    default: '59000-59255',
+    description:
+      'User ids of runner processes where the engine is root, first and last of a range that nobody else has; each runner gets its own.',
+  }),
+  runnerCgroup: setting({
+    env: 'PROXYLET_ENGINE_RUNNER_CGROUP',
+    type: value.text({ max: 4096 }),
+    optional: true,
+    defaultText: 'none: resident memory is watched by the engine',
+    description:
+      'Folder of cgroup v2 that is delegated to the engine and gives `memory` to its children: each runner gets a group in it with a hard limit.',
   }),
   maxRunners: setting({
     env: 'PROXYLET_ENGINE_MAX_RUNNERS',

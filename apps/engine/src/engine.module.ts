@@ -82,6 +82,7 @@ export class EngineModule implements OnModuleInit, BeforeApplicationShutdown, On
     this.health.add('runners', () => {
       if (sandbox.runners().length === 0) throw new Error('no runner process could be started');
     });
+    this.health.tell('containment', () => sandbox.containment);
     registerEngineMetrics(this.metrics.registry, this.core);
   }
 

@@ -116,6 +116,8 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
       }),
       runnerMemoryMb: config.runnerMemoryMb,
       maxRunners: config.maxRunners,
+      runnerUserIds: config.runnerUids,
+      runnerCgroup: config.runnerCgroup,
       wasmMaxPages: config.maxMemoryMb * 16,
       limits: sandboxLimits(config),
       onEvicted: ({ id }, reason) => registry.guest(id)?.rests(reason),

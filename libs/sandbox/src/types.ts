@@ -317,6 +317,18 @@ export interface RunnerLoss {
   readonly culprit: Guest | undefined;
 }
 
+/** What lies between a runner and the machine, as it was found at start. */
+export interface ContainmentReport {
+  readonly network: 'namespace' | 'open';
+  /** `own`: a user of its own for each runner; `engine`: the engine's; `root`: the engine's, and that is root. */
+  readonly user: 'own' | 'engine' | 'root';
+  readonly privileges: 'no-new' | 'open';
+  readonly resources: 'limited' | 'open';
+  /** `cgroup`: limited by the system; `watched`: ended by the engine within a tenth of a second. */
+  readonly memory: 'cgroup' | 'watched' | 'unwatched';
+  readonly files: 'permission-model';
+}
+
 export interface SandboxOptions {
   readonly services: HostServices;
   /** How isolates and runners come and go, where it differs from the defaults. */
@@ -330,6 +342,10 @@ export interface SandboxOptions {
   readonly maxRunners?: number | undefined;
   /** Told of every runner that ended other than by `dispose`, for logs, metrics and quarantine. */
   readonly onRunnerLost?: ((event: RunnerLoss) => void) | undefined;
+  /** First and last of the user ids that runners get where the engine is root; none: they stay root. */
+  readonly runnerUserIds?: readonly [first: number, last: number] | undefined;
+  /** A delegated folder of cgroup v2 for runners. */
+  readonly runnerCgroup?: string | undefined;
   /** Told which layers of containment the host denied, once per start; never silent. */
   readonly onDegraded?: ((layer: string, reason: string) => void) | undefined;
 }
@@ -357,4 +373,5 @@ export interface Sandbox extends AsyncDisposable {
   /** The same, and answers these calls with the problem. */
   stop(guestId: string, problem: Problem): void;
   runners(): readonly RunnerInfo[];
+  readonly containment: ContainmentReport;
 }

@@ -45,6 +45,7 @@ export class SandboxFixture implements AsyncDisposable {
         used: (guest, cpuMs) => fixture.usedMs.set(guest.id, (fixture.usedMs.get(guest.id) ?? 0) + cpuMs),
       },
       onRunnerLost: ({ reason }) => fixture.lost.push(reason),
+      runnerUserIds: [59_000, 59_255],
       onDegraded: (layer) => fixture.degraded.push(layer),
       ...options,
     });

@@ -126,6 +126,20 @@ test.each(rows)('$limit: the caller, the log and the metric hear of it', async (
   });
 });
 
+test('what lies between runners and the machine is shown without a reason', async () => {
+  const ready = await fetch(`${engine.url}/health/ready`);
+  const { details } = (await ready.json()) as { details: { containment: Record<string, string> } };
+  expect(details.containment).toEqual(engine.core.parts.sandbox.containment);
+  expect(Object.keys(details.containment).toSorted()).toEqual([
+    'files',
+    'memory',
+    'network',
+    'privileges',
+    'resources',
+    'user',
+  ]);
+});
+
 test('the table knows every limit', () => {
   const elsewhere = ['cpu-rate'];
   expect([...rows.map(({ limit }) => limit), ...elsewhere].toSorted()).toEqual(limitNames.toSorted());

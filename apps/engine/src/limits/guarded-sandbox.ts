@@ -1,5 +1,13 @@
 import { Problem } from '@proxylet/contract';
-import type { Guest, GuestEvent, GuestRequest, GuestResponse, RunnerInfo, Sandbox } from '@proxylet/sandbox';
+import type {
+  ContainmentReport,
+  Guest,
+  GuestEvent,
+  GuestRequest,
+  GuestResponse,
+  RunnerInfo,
+  Sandbox,
+} from '@proxylet/sandbox';
 import type { Active } from '../installations/active.js';
 import type { SecretVault } from '../secrets/secret-vault.js';
 import type { CpuShares } from './cpu-shares.js';
@@ -48,6 +56,10 @@ export class GuardedSandbox implements Sandbox {
 
   stop(guestId: string, problem: Problem): void {
     this.sandbox.stop(guestId, problem);
+  }
+
+  get containment(): ContainmentReport {
+    return this.sandbox.containment;
   }
 
   runners(): readonly RunnerInfo[] {

@@ -26,10 +26,11 @@ test('is ready while every check passes and says what is down', async () => {
   sut.service.nest.get(HealthChecks).add('storage', () => {
     if (!state.isUp) throw new Error('the disk is full');
   });
+  sut.service.nest.get(HealthChecks).tell('load', () => ({ calls: 3 }));
   const ready = await sut.fetch('/health/ready');
   expect([ready.status, await ready.json()]).toEqual([
     200,
-    { status: 'ready', checks: { storage: { ok: true } } },
+    { status: 'ready', checks: { storage: { ok: true } }, details: { load: { calls: 3 } } },
   ]);
   state.isUp = false;
   const down = await sut.fetch('/health/ready');

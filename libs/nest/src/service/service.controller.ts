@@ -54,14 +54,14 @@ export class ServiceController {
     errors: ['not-ready'],
     public: true,
   })
-  async ready(): Promise<{ status: 'ready'; checks: HealthReport['checks'] }> {
-    const { ready, checks } = await this.health.report();
-    if (ready) return { status: 'ready', checks };
+  async ready(): Promise<{ status: 'ready' } & Omit<HealthReport, 'ready'>> {
+    const { ready, checks, details } = await this.health.report();
+    if (ready) return { status: 'ready', checks, details };
     const down = Object.entries(checks).flatMap(([name, { ok, reason }]) =>
       ok ? [] : [`${name}: ${reason ?? ''}`],
     );
     throw new Problem('not-ready', `Not ready: ${down.join('; ')}.`, {
-      extra: { checks },
+      extra: { checks, details },
       retryAfterSeconds: 5,
     });
   }

@@ -38,6 +38,8 @@ export interface LinkOptions {
   readonly onEnd: (link: RunnerLink) => void;
 }
 
+/** The engine's own watch comes first: it knows whose doing it is. */
+const cgroupSlackMb = 64;
 /** After a thread was lost, how long the calls of other guests may take to end, ms (isolates.md R5). */
 const lossDrainMs = 2000;
 
@@ -80,6 +82,7 @@ export class RunnerLink implements CallLink {
     this.process = new RunnerProcess(
       options.containment,
       runnerArguments(options.files, options.settings, options.wasmMaxPages),
+      options.memoryMb + cgroupSlackMb,
       (end, culprit, detail) => this.ended(end, culprit, detail),
     );
     this.writer = new FrameWriter((parts) => writeParts(this.process.socket, parts));

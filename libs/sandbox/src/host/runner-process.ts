@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { RunnerEnd } from '../types.js';
 import { culpritOf, markBytes, markSlots } from '../wire/marks.js';
 import type { Containment } from './containment.js';
+import type { RunnerCgroup } from './runner-cgroup.js';
 import { cpuTimeMs, residentBytes } from './proc.js';
 
 /** Signals that come from an admin or the system's want of memory, not from a fault. */
@@ -31,10 +32,13 @@ export class RunnerProcess {
   private lossTimer: NodeJS.Timeout | undefined;
   private readonly markFile: number;
   private readonly child: ChildProcess;
+  private readonly cgroup: RunnerCgroup | undefined;
 
   constructor(
     containment: Containment,
     args: readonly string[],
+    /** Resident memory at which the system ends it, where it does, MB. */
+    memoryMb: number,
     onEnd: (end: RunnerEnd, culpritKey: number, detail: string) => void,
   ) {
     this.markFile = openMarkFile();
@@ -46,6 +50,8 @@ export class RunnerProcess {
     });
     this.pid = this.child.pid ?? 0;
     this.socket = this.child.stdio[3] as Socket;
+    this.cgroup = containment.cgroup;
+    if (this.pid !== 0) this.cgroup?.admit(this.pid, memoryMb);
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-maxStderrChars);
       if (outOfMemory.test(this.stderr)) this.expectLoss();
@@ -57,8 +63,10 @@ export class RunnerProcess {
       clearTimeout(this.lossTimer);
       const culprit = this.readMark();
       closeSync(this.markFile);
+      const end = this.endOf(signal);
+      this.cgroup?.release(this.pid);
       onEnd(
-        this.endOf(signal),
+        end,
         culprit,
         `${signal ?? `exit ${code ?? '?'}`}${this.stderr === '' ? '' : `: ${this.stderr.trim()}`}`,
       );
@@ -103,7 +111,7 @@ export class RunnerProcess {
   /** A runner ends itself with a signal only after it has said why. */
   private endOf(signal: NodeJS.Signals | null): RunnerEnd {
     if (this.killedFor !== undefined) return this.killedFor;
-    if (outOfMemory.test(this.stderr)) return 'memory';
+    if (outOfMemory.test(this.stderr) || this.cgroup?.wasOutOfMemory(this.pid) === true) return 'memory';
     return outsideSignals.has(signal) ? 'killed' : 'crash';
   }
 

@@ -1,5 +1,6 @@
 import { Problem } from '@proxylet/contract';
 import type {
+  ContainmentReport,
   Guest,
   GuestEvent,
   GuestRequest,
@@ -11,7 +12,7 @@ import type {
 import { BystanderLoss, isReplayable } from './bystander-loss.js';
 import { type Containment, detectContainment } from './containment.js';
 import { eventRequest } from './event-request.js';
-import { runnerFiles } from './runner-files.js';
+import { type RunnerFiles, runnerFiles } from './runner-files.js';
 import { Lanes } from './lanes.js';
 import { type LinkOptions, RunnerLink } from './runner-link.js';
 import { defaultLimits, runnerSettingsOf } from './sandbox-limits.js';
@@ -28,9 +29,15 @@ const replaceWithinMs = 130_000;
 
 /** Starts the first spare runner, so that a fault of the installation shows at start and not at the first call. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const containment = detectContainment();
+  const files = runnerFiles();
+  const containment = detectContainment({
+    files: Object.values(files),
+    userIds: options.runnerUserIds,
+    cgroup: options.runnerCgroup,
+    onFault: options.onDegraded,
+  });
   for (const { layer, reason } of containment.denied) options.onDegraded?.(layer, reason);
-  const pool = new RunnerPool(options, containment);
+  const pool = new RunnerPool(options, files, containment);
   await pool.prepare();
   return pool;
 }
@@ -48,7 +55,10 @@ class RunnerPool implements Sandbox {
   private spare: RunnerLink | undefined;
   private isDisposed = false;
 
-  constructor(options: SandboxOptions, containment: Containment) {
+  readonly containment: ContainmentReport;
+
+  constructor(options: SandboxOptions, files: RunnerFiles, containment: Containment) {
+    this.containment = containment.report;
     this.maxRunners = options.maxRunners ?? defaultMaxRunners;
     this.wasmMaxPages = options.wasmMaxPages ?? defaultWasmMaxPages;
     const limits = { ...defaultLimits, ...options.limits };
@@ -58,7 +68,7 @@ class RunnerPool implements Sandbox {
       trusted: new Trusted(),
       onHeavy: (guest) => this.separate(guest),
       onRetired: (link) => this.takeOut(link),
-      files: runnerFiles(),
+      files,
       containment,
       services: options.services,
       memoryMb: options.runnerMemoryMb ?? defaultRunnerMemoryMb,
