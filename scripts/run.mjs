@@ -14,9 +14,9 @@ import { setUp } from './lib/setup.mjs';
 const commands = {
   start: (args) => enter('apps/stack/dist/main.js', args),
   catalog: (args) => enter(`apps/catalog/dist/${args.length === 0 ? 'main' : 'tool'}.js`, args),
-  engine: () => {
+  engine: (args) => {
     useEngineSecret();
-    return enter('apps/engine/dist/main.js', []);
+    return enter(`apps/engine/dist/${args.length === 0 ? 'main' : 'tool'}.js`, args);
   },
   idm: () => enter('apps/stack/dist/idm/main.js', []),
   build: () => Promise.resolve(),

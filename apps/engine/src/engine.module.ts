@@ -6,7 +6,18 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { exitCodes, HealthChecks, LOG, type Log, Metrics, ServiceFault, ServiceInfo } from '@proxylet/nest';
+import {
+  exitCodes,
+  ExtraAccess,
+  HealthChecks,
+  LOG,
+  type Log,
+  Metrics,
+  ServiceFault,
+  ServiceInfo,
+} from '@proxylet/nest';
+import { BreakGlass } from './break-glass/break-glass.js';
+import { BreakGlassController } from './break-glass/break-glass.controller.js';
 import { AdminController } from './control/admin.controller.js';
 import { DescriptionController } from './control/description.controller.js';
 import { ConfigController } from './control/config.controller.js';
@@ -44,6 +55,7 @@ export class EngineModule implements OnModuleInit, BeforeApplicationShutdown, On
       module: EngineModule,
       controllers: [
         AdminController,
+        BreakGlassController,
         DescriptionController,
         // Before the installations: their paths are the longer ones.
         LogController,
@@ -65,6 +77,12 @@ export class EngineModule implements OnModuleInit, BeforeApplicationShutdown, On
           useFactory: () =>
             new WebSockets({ idleMs: config.socketIdleMs, perInstallation: config.socketsPerInstallation }),
         },
+        {
+          provide: BreakGlass,
+          inject: [ServiceInfo, LOG],
+          useFactory: ({ stateDir: folder }: ServiceInfo, log: Log) => new BreakGlass({ folder, log }),
+        },
+        { provide: ExtraAccess, useExisting: BreakGlass },
         EgressService,
         EventStreams,
         InstallationService,

@@ -53,6 +53,8 @@ const readWithoutAdmin = [401, 401, 403, 200, 200, 404, 404, 404, 404, 404, 404]
 const change = [401, 401, 403, 403, 200, 404, 404, 404, 404, 403, 404];
 const makeOwn = [401, 401, 403, 403, 201, 201, 201, 201, 201, 403, 201];
 const call = [401, 401, 403, 200, 200, 404, 404, 403, 404, 404, 404];
+/** Each hears and says what its own installations could. */
+const ownTopics = [401, 401, 403, 200, 200, 200, 200, 403, 200, 200, 200];
 const admins = [401, 401, 403, 403, 403, 403, 403, 200, 403, 403, 200];
 const as = (expected: readonly number[], from: number, to: number): number[] =>
   expected.map((status) => (status === from ? to : status));
@@ -104,6 +106,13 @@ export const rightsRows: readonly RightsRow[] = [
     before: openOrigin,
     expected: as(admins, 200, 204),
   },
+  { route: 'GET /v1/topics/{filter}', path: '/v1/topics/totals', expected: ownTopics },
+  {
+    route: 'POST /v1/topics/{topic}',
+    path: '/v1/topics/totals',
+    body: { total: 1 },
+    expected: as(ownTopics, 200, 202),
+  },
   { route: 'GET /run/{ns}/{name}/', expected: call },
   { route: 'DELETE /run/{ns}/{name}/', expected: call },
 ];
@@ -117,5 +126,6 @@ export const publicRoutes = [
   'GET /health/ready',
   'GET /metrics',
   'GET /openapi.json',
+  'POST /v1/admin/break-glass',
   'GET /version',
 ];

@@ -25,26 +25,40 @@ export async function fetchLimited(
   url: string,
   init: RequestInit,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
-  let response: Response;
-  let text: string;
+  const { status, text } = await fetchCapped(fetch, url, init);
+  try {
+    return { status, body: JSON.parse(text) };
+  } catch {
+    if (status === 200) throw new FetchFailed(`${url} did not answer with JSON`);
+    return { status, body: undefined };
+  }
+}
+
+/** One text, within the same bounds. @throws FetchFailed */
+export async function fetchText(fetch: Fetch, url: string, init: RequestInit = {}): Promise<string> {
+  const { status, text } = await fetchCapped(fetch, url, init, '*/*');
+  if (status !== 200) throw new FetchFailed(`${url} answered ${status}`);
+  return text;
+}
+
+async function fetchCapped(
+  fetch: Fetch,
+  url: string,
+  init: RequestInit,
+  accept = 'application/json',
+): Promise<{ readonly status: number; readonly text: string }> {
   try {
     const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(init.signal ? [init.signal] : [])]);
-    response = await fetch(url, {
+    const response = await fetch(url, {
       ...init,
       redirect: 'manual',
       signal,
-      headers: { accept: 'application/json', ...(init.headers as Record<string, string> | undefined) },
+      headers: { accept, ...(init.headers as Record<string, string> | undefined) },
     });
-    text = await readCapped(response, url);
+    return { status: response.status, text: await readCapped(response, url) };
   } catch (error) {
     if (error instanceof FetchFailed) throw error;
     throw new FetchFailed(`${url} cannot be reached`, { cause: error });
-  }
-  try {
-    return { status: response.status, body: JSON.parse(text) };
-  } catch {
-    if (response.status === 200) throw new FetchFailed(`${url} did not answer with JSON`);
-    return { status: response.status, body: undefined };
   }
 }
 

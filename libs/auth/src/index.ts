@@ -6,6 +6,7 @@ export * from './identity-token.js';
 export * from './issuer-profile.js';
 export type { AuthLog } from './log.js';
 export * from './principal.js';
+export { RevocationList } from './revocation-list.js';
 export * from './secure-url.js';
 export * from './tenant.js';
 export * from './token-cache.js';

@@ -11,6 +11,7 @@ import { principalOfKeyrockJwt } from './keyrock.js';
 import { type AuthLog, silentLog } from './log.js';
 import { OpaqueTokens } from './opaque-tokens.js';
 import type { Principal } from './principal.js';
+import type { RevocationList } from './revocation-list.js';
 import { assertProfile, readUnverified, TokenRefused, type UnverifiedToken } from './token-form.js';
 
 export interface TokenVerifierOptions {
@@ -23,7 +24,9 @@ export interface TokenVerifierOptions {
   readonly now?: () => number;
   readonly random?: () => number;
   readonly log?: AuthLog;
-  /** Called when an issuer withdraws a key: whatever was verified before must be verified again. */
+  /** What was revoked; without it nothing is. It is closed with the verifier. */
+  readonly revocations?: RevocationList | undefined;
+  /** Called when an issuer withdraws a key, or something is revoked: whatever was verified before must be verified again. */
   readonly onTrustLost?: () => void;
 }
 
@@ -31,6 +34,8 @@ export interface Verified {
   readonly principal: Principal;
   /** The public key that verified the signature; none where the issuer was asked, or shares a secret with us. */
   readonly key: CryptoKey | undefined;
+  /** Id of that key, as the token names it. */
+  readonly kid?: string | undefined;
 }
 
 interface Trust {
@@ -47,6 +52,7 @@ export class TokenVerifier {
   readonly #opaque: OpaqueTokens | undefined;
   readonly #profiles: readonly IssuerProfile[];
   readonly #now: () => number;
+  readonly #revocations: RevocationList | undefined;
 
   private constructor(
     trusts: readonly Trust[],
@@ -59,6 +65,11 @@ export class TokenVerifier {
     this.#opaque = opaque;
     this.#profiles = options.profiles;
     this.#now = options.now ?? Date.now;
+    this.#revocations = options.revocations;
+    options.revocations?.follow(() => {
+      opaque?.forget();
+      options.onTrustLost?.();
+    });
   }
 
   /**
@@ -101,6 +112,7 @@ export class TokenVerifier {
   /** Ends the refreshing of keys; may be called twice. */
   async close(): Promise<void> {
     this.#opaque?.close();
+    await this.#revocations?.close();
     await this.floor.close();
     await Promise.all([...this.#trusts.values()].map(({ keys }) => keys.close()));
   }
@@ -120,6 +132,7 @@ export class TokenVerifier {
     this.floor.assert();
     try {
       const verified = await this.#verify(token);
+      this.#revocations?.assertInForce(verified.principal, verified.kid);
       if (verified.key !== undefined) this.floor.witness(verified.principal.issuedAtMs);
       return verified;
     } catch (error) {
@@ -143,7 +156,7 @@ export class TokenVerifier {
       clockTolerance: profile.clockSkewSeconds,
       currentDate: new Date(nowMs),
     });
-    return { principal: principalOf(payload, { profile, audiences, nowMs }), key };
+    return { principal: principalOf(payload, { profile, audiences, nowMs }), key, kid: unverified.kid };
   }
 
   async #verifyOpaque(token: string): Promise<Principal> {

@@ -207,6 +207,11 @@ export const problemCodes = {
   'upstream-unavailable': { status: 503, blame: 'operator', title: 'The upstream catalog cannot be reached' },
   'catalog-unavailable': { status: 503, blame: 'operator', title: 'The catalog cannot be reached' },
   'clock-untrusted': { status: 503, blame: 'operator', title: 'The clock of this machine is behind' },
+  'revocations-stale': {
+    status: 503,
+    blame: 'operator',
+    title: 'What was revoked is not known well enough',
+  },
   'idm-unavailable': { status: 503, blame: 'operator', title: 'The identity manager cannot be reached' },
   'storage-unavailable': { status: 503, blame: 'operator', title: 'The storage cannot be reached' },
   'not-ready': { status: 503, blame: 'operator', title: 'A dependency is down' },

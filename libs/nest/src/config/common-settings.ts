@@ -74,6 +74,28 @@ export function commonSettings({ app, port, audience }: CommonSettingsOptions) {
       file: true,
       description: 'JSON list of the identity managers whose tokens are accepted.',
     }),
+    revocationsKey: setting({
+      env: 'PROXYLET_REVOCATIONS_KEY',
+      type: value.text(),
+      optional: true,
+      file: true,
+      defaultText: 'none: nothing is revoked but by the end of tokens',
+      description:
+        'Ed25519 public key (PEM) that the list of revoked tokens, users, clients and keys is signed with.',
+    }),
+    revocationsUrl: setting({
+      env: 'PROXYLET_REVOCATIONS_URL',
+      type: value.url(),
+      optional: true,
+      defaultText: 'only `issuer-keys/revocations.jws` in the state folder of the service',
+      description: 'Where that list is fetched every minute.',
+    }),
+    revocationsMaxAgeHours: setting({
+      env: 'PROXYLET_REVOCATIONS_MAX_AGE_HOURS',
+      type: value.int({ max: 87_600 }),
+      default: '0',
+      description: 'Age of that list from which on nobody is let in; 0 uses it however old it is.',
+    }),
     corsOrigins: setting({
       env: `${prefix}_CORS_ORIGINS`,
       type: value.json(z.array(origin).max(100)),

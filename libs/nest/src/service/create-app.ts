@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory, Reflector } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { TokenCache, TokenVerifier } from '@proxylet/auth';
+import { RevocationList, TokenCache, TokenVerifier } from '@proxylet/auth';
 import passport from 'passport';
 import 'reflect-metadata';
 import { createAccessGuard } from '../auth/access.guard.js';
@@ -150,6 +150,7 @@ async function createParts({ name, version, http, stateDir, ...options }: AppOpt
     audience,
     cacheDir: join(stateDir, 'issuer-keys'),
     log,
+    revocations: await revocationsOf(http, stateDir, log),
     onTrustLost: () => {
       cache.clear();
     },
@@ -252,6 +253,24 @@ function serviceApp(
       return closing;
     },
   };
+}
+
+/** None where no key says whose list would count. */
+async function revocationsOf(
+  { revocationsKey, revocationsUrl, revocationsMaxAgeHours }: CommonConfig,
+  stateDir: string,
+  log: Log,
+): Promise<RevocationList | undefined> {
+  if (revocationsKey === undefined) {
+    if (revocationsUrl === undefined && revocationsMaxAgeHours === 0) return undefined;
+    throw new ServiceFault(
+      exitCodes.badConfiguration,
+      'A list of revocations needs PROXYLET_REVOCATIONS_KEY.',
+    );
+  }
+  const maxAgeMs = revocationsMaxAgeHours === 0 ? undefined : revocationsMaxAgeHours * 3_600_000;
+  const folder = join(stateDir, 'issuer-keys');
+  return RevocationList.open({ url: revocationsUrl, key: revocationsKey, folder, maxAgeMs, log });
 }
 
 type Listening = Pick<CommonConfig, 'host' | 'port' | 'tlsCertPath'>;
