@@ -1,6 +1,6 @@
 /** The part of better-sqlite3 13 that this app uses; the package ships no types of its own. */
 declare module 'better-sqlite3' {
-  interface Statement {
+  export interface Statement {
     run(...parameters: unknown[]): { changes: number; lastInsertRowid: number | bigint };
     get(...parameters: unknown[]): unknown;
     all(...parameters: unknown[]): unknown[];

@@ -4,7 +4,7 @@ import { isolateSettings } from './limits/isolate-settings.js';
 import { parseKeys } from './secrets/key-ring.js';
 
 /** Capabilities this engine has built in; a setting can only take some away. */
-export const builtCapabilities = ['kv', 'schedule', 'secrets', 'topics', 'wasm'] as const;
+export const builtCapabilities = ['cache', 'kv', 'schedule', 'secrets', 'topics', 'wasm'] as const;
 
 const megabyte = 1024 * 1024;
 
@@ -192,6 +192,18 @@ export const engineSettings = {
     type: value.int({ min: 0, max: 10_000_000 }),
     default: '10000',
     description: 'Keys per installation.',
+  }),
+  cacheMaxBytes: setting({
+    env: 'PROXYLET_ENGINE_CACHE_MAX_BYTES',
+    type: value.int({ min: 0, max: 1024 * 1024 * megabyte }),
+    default: String(50 * megabyte),
+    description: 'Stored responses per installation, bytes; what was not used for the longest time goes.',
+  }),
+  cacheTotalBytes: setting({
+    env: 'PROXYLET_ENGINE_CACHE_TOTAL_BYTES',
+    type: value.int({ min: 0, max: 1024 * 1024 * megabyte }),
+    default: String(2048 * megabyte),
+    description: 'Stored responses of all installations together, bytes.',
   }),
   scheduleJitterMs: setting({
     env: 'PROXYLET_ENGINE_SCHEDULE_JITTER_MS',

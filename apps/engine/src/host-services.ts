@@ -1,5 +1,7 @@
 import {
   type Breach,
+  type CacheOperation,
+  type CacheResult,
   type Guest,
   type GuestLogEntry,
   GuestVisibleError,
@@ -11,9 +13,10 @@ import {
   type OutboundResponse,
   type PublishedMessage,
 } from '@proxylet/sandbox';
+import type { CacheStore } from './cache/cache-store.js';
 import type { DependencyCalls } from './dependency-calls.js';
 import type { EgressGuard } from './egress/egress-guard.js';
-import { type Active, hasKv } from './installations/active.js';
+import { type Active, hasCapability, hasKv } from './installations/active.js';
 import type { InstallationRegistry } from './installations/registry.js';
 import type { KvStore } from './kv/kv-store.js';
 import type { Breaches } from './limits/breaches.js';
@@ -32,6 +35,7 @@ export interface EngineServicesParts {
   readonly cpu: CpuShares;
   readonly vault: Pick<SecretVault, 'redact'>;
   readonly topics: Pick<Topics, 'publishFrom'>;
+  readonly cache: Pick<CacheStore, 'run'>;
 }
 
 /**
@@ -66,6 +70,17 @@ export class EngineServices implements HostServices {
       );
     }
     return this.parts.kv.run(record.id, operation);
+  }
+
+  cache(guest: Guest, operation: CacheOperation): Promise<CacheResult> | CacheResult {
+    const { record } = this.known(guest);
+    if (!hasCapability(record.granted, 'cache')) {
+      throw new GuestVisibleError(
+        'TypeError',
+        'Caches are not granted; the manifest needs "capabilities": ["cache"].',
+      );
+    }
+    return this.parts.cache.run(record.id, operation);
   }
 
   async publish(guest: Guest, message: PublishedMessage, onBehalf: OnBehalf): Promise<void> {

@@ -32,6 +32,7 @@ import { ArtifactStore } from './store/artifact-store.js';
 import { EngineStore } from './store/engine-store.js';
 import { openVault } from './secrets/open-vault.js';
 import type { SecretVault } from './secrets/secret-vault.js';
+import { openCache } from './cache/open-cache.js';
 import { openBindings } from './start-bindings.js';
 import { lockState } from './store/state-lock.js';
 
@@ -74,6 +75,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   const { kvMaxBytes: bytes, kvMaxKeys: keys } = config;
   const kv = opened.use(new KvStore(join(stateDir, 'kv.sqlite'), { bytes, keys }));
   const vault = await openVault({ config, stateDir, store, log });
+  const cache = opened.use(openCache({ config, stateDir, log }));
   const rules = new EgressRules();
   rules.load(await store.egressRules());
   const registry = new InstallationRegistry();
@@ -113,6 +115,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
         cpu,
         vault,
         topics,
+        cache,
       }),
       runnerMemoryMb: config.runnerMemoryMb,
       maxRunners: config.maxRunners,
@@ -144,6 +147,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
   });
   const erase = (installationId: string): void => {
     kv.erase(installationId);
+    cache.erase(installationId);
     vault.forget(installationId);
     logs.erase(installationId);
     cpu.forget(installationId);
@@ -176,7 +180,7 @@ export async function startEngineCore(options: EngineCoreOptions): Promise<Engin
 
   const records = await store.installations();
   registry.switchTo(records.map((record) => lifecycle.make(awaiting(record))));
-  await tidy(records, kv, artifacts);
+  await tidy(records, [kv, cache], artifacts);
   const sweeping = setInterval(() => kv.sweep(), kvSweepMs);
   sweeping.unref();
   opened.defer(() => clearInterval(sweeping));
@@ -216,9 +220,15 @@ function awaiting(record: Installation): Installation {
 }
 
 /** Clears what a crash in the middle of a change may have left: data and archives that nothing refers to. */
-async function tidy(records: readonly Installation[], kv: KvStore, artifacts: ArtifactStore): Promise<void> {
+async function tidy(
+  records: readonly Installation[],
+  stores: readonly Pick<KvStore, 'spaces' | 'erase'>[],
+  artifacts: ArtifactStore,
+): Promise<void> {
   const ids = new Set(records.map(({ id }) => id));
-  for (const space of kv.spaces()) if (!ids.has(space)) kv.erase(space);
+  for (const store of stores) {
+    for (const space of store.spaces()) if (!ids.has(space)) store.erase(space);
+  }
   const digests = records.flatMap(({ digest, previous }) => [digest, ...(previous ? [previous.digest] : [])]);
   await artifacts.sweep(new Set(digests));
 }

@@ -14,6 +14,7 @@ import { harden } from './harden.js';
 import { Headers } from './headers.js';
 import { guestCaps, type Host, host, setHost } from './host.js';
 import { kv } from './kv.js';
+import { segments } from './segments.js';
 import { topics } from './topics.js';
 import { defineLazyGlobals } from './lazy-globals.js';
 import { opEntries } from './ops.js';
@@ -86,7 +87,7 @@ function report(error: unknown): void {
 
 /** Makes the handler of the evaluated module the guest's; environment and identity come as JSON. */
 function attach(exported: unknown, environmentJson: string): string {
-  const { config, secrets, hasKv, hasTopics, dependencies, installation } = JSON.parse(
+  const { config, secrets, hasKv, hasTopics, hasCache, dependencies, installation } = JSON.parse(
     environmentJson,
   ) as Environment;
   const env = {
@@ -96,7 +97,15 @@ function attach(exported: unknown, environmentJson: string): string {
     ...(hasTopics ? { TOPICS: topics } : {}),
     ...Object.fromEntries(dependencies.map((binding) => [binding, dependency(binding)])),
   };
+  if (hasCache) {
+    Object.defineProperty(env, 'CACHE', { get: defaultCache, enumerable: true });
+  }
   return attachHandler(exported, Object.freeze(env), Object.freeze(installation));
+}
+
+/** Made when somebody first reads it. */
+function defaultCache(): object {
+  return segments.cache.get().defaultCache;
 }
 
 interface Environment {
@@ -104,6 +113,7 @@ interface Environment {
   readonly secrets: Record<string, string>;
   readonly hasKv: boolean;
   readonly hasTopics: boolean;
+  readonly hasCache: boolean;
   readonly dependencies: readonly string[];
   readonly installation: object;
 }

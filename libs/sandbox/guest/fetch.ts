@@ -69,6 +69,22 @@ function listen(signal: AbortSignal, opId: number): () => void {
   };
 }
 
+/**
+ * An operation that is answered as `fetch` is.
+ *
+ * @param read looks at the lines of the head first; undefined says that there is no response
+ */
+export async function startResponse(
+  kind: string,
+  text: string,
+  read: (lines: string[]) => string[] | undefined,
+): Promise<Response | undefined> {
+  const op = startOp(kind, text);
+  const result = await op.result;
+  const lines = read(result.text.split('\n'));
+  return lines && toResponse(op.id, { ...result, text: lines.join('\n') });
+}
+
 /** Head of the answer: lines of status, reason, final URL, 1 when redirected, then header names and values. */
 function toResponse(opId: number, result: OpResult): Response {
   const lines = result.text.split('\n');

@@ -3,6 +3,7 @@ import { segments } from './segments.js';
 /** Globals by the segment that holds them. */
 const globalsOf: readonly (readonly [names: string, load: () => object])[] = [
   ['Blob File', segments.blob.get],
+  ['Cache CacheStorage caches', segments.cache.get],
   ['CompressionStream DecompressionStream', segments.compression.get],
   ['Crypto CryptoKey SubtleCrypto crypto', segments.crypto.get],
   ['FormData', segments.formData.get],

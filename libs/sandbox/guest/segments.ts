@@ -21,6 +21,7 @@ function segment<T>(load: () => T): Segment<T> {
 
 export const segments = {
   blob: segment(() => require('./blob.js') as typeof import('./blob.js')),
+  cache: segment(() => require('./cache.js') as typeof import('./cache.js')),
   compression: segment(() => require('./compression.js') as typeof import('./compression.js')),
   crypto: segment(() => require('./crypto.js') as typeof import('./crypto.js')),
   fileReader: segment(() => require('./file-reader.js') as typeof import('./file-reader.js')),

@@ -42,6 +42,8 @@ export interface GuestLimits {
 
 export interface GuestBindings {
   readonly kv: boolean;
+  /** `env.CACHE` and `caches`. */
+  readonly cache?: boolean | undefined;
   /** `env.TOPICS`. */
   readonly topics?: boolean | undefined;
   /** `WebAssembly`: its runner is one of a class apart, never shared with guests that do without. */
@@ -231,6 +233,54 @@ export type KvResult =
   | { readonly op: 'delete'; readonly existed: boolean }
   | { readonly op: 'list'; readonly keys: readonly string[]; readonly cursor: string | undefined };
 
+/** What of a response is kept in a cache, and of the request it was stored for. */
+export interface CachedHead {
+  readonly url: string;
+  /** Names and values in turn, as all headers here. */
+  readonly requestHeaders: readonly string[];
+  readonly status: number;
+  readonly statusText: string;
+  readonly responseUrl: string;
+  readonly headers: readonly string[];
+}
+
+export interface CacheQuery {
+  /** Undefined means all of them, in the order they were made. */
+  readonly cache: string | undefined;
+  readonly url: string;
+  readonly headers: readonly string[];
+  readonly ignoreSearch: boolean;
+  readonly ignoreVary: boolean;
+}
+
+export interface CachedEntry extends CachedHead {
+  /** For `body`. */
+  readonly id: number;
+  /** ms since 1970. */
+  readonly storedMs: number;
+}
+
+export type CacheOperation =
+  | { readonly op: 'open' | 'has' | 'drop'; readonly cache: string }
+  | { readonly op: 'names' }
+  /** The first entry that fits, with its body. */
+  | { readonly op: 'match'; readonly query: CacheQuery }
+  /** Every entry of a cache that fits, or all of it without a query; at most 1 000, without bodies. */
+  | { readonly op: 'find'; readonly cache: string; readonly query: CacheQuery | undefined }
+  | { readonly op: 'body'; readonly id: number }
+  | { readonly op: 'put'; readonly cache: string; readonly head: CachedHead; readonly body: Uint8Array }
+  | { readonly op: 'delete'; readonly query: CacheQuery };
+
+export type CacheResult =
+  | { readonly op: 'done'; readonly isTrue: boolean }
+  | { readonly op: 'names'; readonly names: readonly string[] }
+  | { readonly op: 'entries'; readonly entries: readonly CachedEntry[] }
+  | {
+      readonly op: 'response';
+      readonly entry: CachedEntry | undefined;
+      readonly body: Uint8Array | Readable | undefined;
+    };
+
 export interface PublishedMessage {
   readonly topic: string;
   readonly contentType: string;
@@ -268,6 +318,7 @@ export interface HostServices {
     signal: AbortSignal,
   ): Promise<OutboundResponse>;
   kv(guest: Guest, operation: KvOperation): Promise<KvResult> | KvResult;
+  cache(guest: Guest, operation: CacheOperation): Promise<CacheResult> | CacheResult;
   /** `env.TOPICS.publish`; settles when the message is taken. */
   publish(guest: Guest, message: PublishedMessage, onBehalf: OnBehalf): Promise<void>;
   log(guest: Guest, entries: readonly GuestLogEntry[]): void;

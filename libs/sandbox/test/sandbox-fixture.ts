@@ -39,6 +39,7 @@ export class SandboxFixture implements AsyncDisposable {
         fetch: services.fetch ?? (() => Promise.reject(new Error('no network in this test'))),
         call: services.call ?? (() => Promise.reject(new Error('no dependencies in this test'))),
         kv: services.kv ?? (() => ({ op: 'delete', existed: false })),
+        cache: services.cache ?? (() => Promise.reject(new Error('no cache in this test'))),
         publish: services.publish ?? (() => Promise.reject(new Error('no topics in this test'))),
         log: (_, entries) => fixture.logs.push(...entries),
         breach: (_, { limit }) => fixture.breaches.push(limit),

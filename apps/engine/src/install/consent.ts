@@ -70,6 +70,7 @@ function capabilityInWords(want: string): string {
   const { name } = parseCapability(want);
   if (name === 'kv') return 'keep data of its own on this engine';
   if (name === 'wasm') return 'run WebAssembly, with as much memory again as its limit';
+  if (name === 'cache') return 'keep copies of what it fetched on this engine';
   if (name === 'schedule') return 'run by itself at set times';
   if (name.startsWith('device:')) return `use the ${name.slice('device:'.length)} of this engine`;
   return `use the capability ${want} of this engine`;

@@ -87,6 +87,7 @@ export function guestOf(
     },
     bindings: {
       kv: hasKv(granted),
+      cache: hasCapability(granted, 'cache'),
       topics: granted.topics.publish.length > 0,
       wasm: hasCapability(granted, 'wasm'),
       dependencies: Object.fromEntries(
@@ -105,7 +106,7 @@ export function hasKv(granted: Permissions): boolean {
   return hasCapability(granted, 'kv');
 }
 
-function hasCapability(granted: Permissions, wanted: string): boolean {
+export function hasCapability(granted: Permissions, wanted: string): boolean {
   return granted.capabilities.some((capability) => parseCapability(capability).name === wanted);
 }
 

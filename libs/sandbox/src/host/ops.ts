@@ -1,6 +1,7 @@
 import { type FrameWriter, toRunner } from '../wire/frames.js';
 import { splitHead } from '../wire/messages.js';
 import type { TakenBody } from './call.js';
+import { cachedResponse, cacheNotGranted, cacheText, parseCache } from './cache-ops.js';
 import { kvOperation, stringOf, type WholeAnswer } from './kv-ops.js';
 import { CreditedPump } from './credited-pump.js';
 import { Upload } from './upload.js';
@@ -143,9 +144,24 @@ export class HostOps {
       await this.answer(id, op, this.callDependency(id, op, asked));
       return;
     }
+    if (kind.startsWith('cache.')) {
+      await this.cacheOperation(id, op, asked);
+      return;
+    }
     const result = await this.bindingOperation(asked);
     if (result === undefined) throw new GuestVisibleError('TypeError', 'no such operation is granted');
     if (this.close(id)) this.sendResult(id, result.text, result.bytes);
+  }
+
+  private async cacheOperation(id: number, op: OpenOp, asked: AskedOp): Promise<void> {
+    const { guest, kind, payload, bytes } = asked;
+    if (guest.bindings.cache !== true) throw cacheNotGranted();
+    const operation = parseCache(kind, payload, bytes);
+    if (operation === undefined) throw new GuestVisibleError('TypeError', 'there is no such operation');
+    const result = await this.services.cache(guest, operation);
+    if (result.op === 'response') {
+      await this.answer(id, op, Promise.resolve(cachedResponse(result.entry, result.body)));
+    } else if (this.close(id)) this.sendResult(id, cacheText(result));
   }
 
   private async bindingOperation(asked: AskedOp): Promise<WholeAnswer | undefined> {

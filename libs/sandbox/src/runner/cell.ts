@@ -320,7 +320,15 @@ function textOf(fault: unknown): string {
 }
 
 /** What the prelude makes `env` of (`guest/boot.ts`). */
-function environmentOf({ config, secrets, kv, topics, dependencies, installation }: LoadMessage): string {
-  const bindings = { hasKv: kv, hasTopics: topics === true, dependencies };
+function environmentOf({
+  config,
+  secrets,
+  kv,
+  topics,
+  cache,
+  dependencies,
+  installation,
+}: LoadMessage): string {
+  const bindings = { hasKv: kv, hasTopics: topics === true, hasCache: cache === true, dependencies };
   return JSON.stringify({ config, secrets, ...bindings, installation });
 }

@@ -16,6 +16,7 @@ export interface LoadMessage {
   readonly bodyBytes: number;
   readonly kv: boolean;
   readonly topics?: boolean | undefined;
+  readonly cache?: boolean | undefined;
   /** Members of `env` that stand for other proxylets. */
   readonly dependencies: readonly string[];
   readonly config: unknown;
