@@ -1,10 +1,11 @@
 /**
- * `npm run bench [-- run | noisy | idle | catalog | resolve | auth] [--json] [--rounds n] [--seconds n] [--connections n]
+ * `npm run bench [-- run | cold | noisy | idle | catalog | resolve | auth] [--json] [--rounds n] [--seconds n] [--connections n]
  * [--installations n] [--deno]`
  */
 import { parseArgs } from 'node:util';
 import { benchAuth } from './auth.mjs';
 import { benchCatalog } from './catalog.mjs';
+import { benchCold } from './cold.mjs';
 import { benchIdle } from './idle.mjs';
 import { benchNoisy } from './noisy.mjs';
 import { benchResolve } from './resolve.mjs';
@@ -13,6 +14,7 @@ import { table } from './table.mjs';
 
 const entries = {
   run: benchRun,
+  cold: benchCold,
   noisy: benchNoisy,
   idle: benchIdle,
   catalog: benchCatalog,

@@ -38,3 +38,12 @@ it('tells how calls go beside a noisy neighbour, here and in workerd', async () 
     },
   });
 });
+
+it('tells what a call costs whose isolate is not there, here and in workerd', async () => {
+  const row = { coldP50Ms: positive, coldP99Ms: positive, warmP50Ms: positive };
+  expect(await bench('cold', '--rounds', '1')).toMatchObject({
+    bench: 'cold',
+    settings: { rounds: 1, calls: 40 },
+    servers: { proxylet: row, workerd: row },
+  });
+});

@@ -95,6 +95,22 @@ function resolveTable({ cases, goals }) {
 }
 
 /** One row per situation; the last column is p99 against that of the same server when it was quiet. */
+function coldTable({ settings, servers, goals }) {
+  const rows = [
+    ['', 'cold p50 ms', 'cold p99 ms', 'warm p50 ms', 'cold over warm ms'],
+    ...Object.entries(servers).map(([name, s]) => [
+      name,
+      s.coldP50Ms.toFixed(2),
+      s.coldP99Ms.toFixed(2),
+      s.warmP50Ms.toFixed(2),
+      s.overMs.toFixed(2),
+    ]),
+    ['goal', '', `≤ ${goals.coldP99Ms}`, '', `≤ ${goals.overMs}`],
+  ];
+  const title = `cold: ${settings.calls} calls of what is installed and not in memory, and the calls after them`;
+  return `${title}\n\n${aligned(rows)}\n`;
+}
+
 function noisyTable({ settings, servers, goal }) {
   const rows = [
     ['', '', 'p50 ms', 'p99 ms', 'p99 / quiet'],
@@ -147,6 +163,7 @@ function authTable({ settings, cached, floods, goals }) {
 
 const tables = {
   run: runTable,
+  cold: coldTable,
   noisy: noisyTable,
   idle: idleTable,
   catalog: catalogTable,

@@ -14,7 +14,7 @@ export const isolateSettings = {
   syncAfterCalls: setting({
     env: 'PROXYLET_ENGINE_SYNC_AFTER_CALLS',
     type: value.int({ min: 0, max: 1_000_000 }),
-    default: '50',
+    default: '20',
     description:
       "Calls without a slow one after which a proxylet runs on its runner's own thread, which is faster and holds up its neighbours; 0 for never.",
   }),

@@ -88,10 +88,13 @@ it('takes a guest that computes much to a runner of its own, and leaves its neig
   const light = sut.handler("return new Response('light')");
   for (let call = 0; call < 3; call += 1) expect(await count(heavy)).toBe('heavy');
   await expect
-    .poll(async () => {
-      expect([await count(heavy), await count(light)]).toEqual(['heavy', 'light']);
-      return sut.host.runners().map(({ group }) => group);
-    })
+    .poll(
+      async () => {
+        expect([await count(heavy), await count(light)]).toEqual(['heavy', 'light']);
+        return sut.host.runners().map(({ group }) => group);
+      },
+      { timeout: 30_000 },
+    )
     .toEqual(expect.arrayContaining(['test', 'test (heavy)']));
 });
 

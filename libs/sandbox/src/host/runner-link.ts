@@ -343,7 +343,9 @@ export class RunnerLink implements CallLink {
       }
       case toEngine.earned: {
         const loaded = this.guests.ofKey(arg);
-        if (loaded !== undefined) this.options.trusted.set(loaded.guest.id, text);
+        if (loaded === undefined) break;
+        if (text === '') this.options.trusted.credit(loaded.guest.id, id);
+        else this.options.trusted.set(loaded.guest.id, text);
         break;
       }
       case toEngine.worn: {

@@ -39,7 +39,7 @@ const hour = 60 * minute;
 export const defaultLimits: SandboxLimits = {
   readyIsolates: 2,
   readyMemoryMb: 64,
-  syncAfterCalls: 50,
+  syncAfterCalls: 20,
   slowEntryMs: 5,
   heavyMs: 500,
   heavyForMs: 10 * minute,

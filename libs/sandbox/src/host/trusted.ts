@@ -2,19 +2,39 @@ import type { Trust } from '../wire/messages.js';
 
 const maxGuests = 100_000;
 
-/** What runners have found out about guests, for their next isolate; forgotten with the engine, or by one breach. */
-export class Trusted {
-  private readonly byId = new Map<string, Trust>();
+export interface Earned {
+  readonly trust: Trust;
+  /** Calls without a slow entry. */
+  readonly credit: number;
+}
 
-  of(guestId: string): Trust {
-    return this.byId.get(guestId) ?? 'none';
+const nothing: Earned = { trust: 'none', credit: 0 };
+
+/**
+ * What runners have found out about guests, for their next isolate; forgotten with the engine, or by one breach. It
+ * comes out of runners, which are believed no more than what they may do to themselves.
+ */
+export class Trusted {
+  private readonly byId = new Map<string, Earned>();
+
+  of(guestId: string): Earned {
+    return this.byId.get(guestId) ?? nothing;
   }
 
-  /** @param text out of a runner, which is believed no more than what it may do to itself */
   set(guestId: string, text: string): void {
+    const { credit } = this.of(guestId);
     this.byId.delete(guestId);
     if (text !== 'start' && text !== 'thread') return;
-    this.byId.set(guestId, text);
+    this.keep(guestId, { trust: text, credit: text === 'thread' ? credit : 0 });
+  }
+
+  credit(guestId: string, credit: number): void {
+    const { trust } = this.of(guestId);
+    if (trust !== 'none') this.keep(guestId, { trust, credit });
+  }
+
+  private keep(guestId: string, earned: Earned): void {
+    this.byId.set(guestId, earned);
     const oldest = this.byId.keys().next().value;
     if (this.byId.size > maxGuests && oldest !== undefined) this.byId.delete(oldest);
   }

@@ -2,8 +2,8 @@ import type Ivm from 'isolated-vm';
 import { type Blank, type BlankOptions, makeBlank } from './blank.js';
 import { entry } from './entries.js';
 
-/** Calls that are under way come first: a new isolate costs them a millisecond. */
-const refillMs = 2;
+/** Calls that are under way come first, and those that follow them: a new isolate costs them some milliseconds. */
+const refillMs = 15;
 
 /** A few isolates with the prelude in them, so that a first call pays for the proxylet's own code only. */
 export class BlankPool {

@@ -16,6 +16,8 @@ export interface CellOutside extends Omit<GateOutside, 'settled' | 'isWanted' | 
   /** It used so much CPU time, ms. */
   readonly used: (cell: Cell, ms: number) => void;
   readonly earned: (cell: Cell, trust: Trust) => void;
+  /** It leaves in peace: what it has earned so far. */
+  readonly kept: (cell: Cell, credit: number) => void;
   /** Characters or bytes of a socket's message have reached the guest. */
   readonly taken: (callId: number, size: number) => void;
   /** Its isolate had better be replaced when its work is over. */
@@ -230,7 +232,9 @@ export class Cell {
   private leave(): void {
     // Not within the entry that ended the last call.
     setImmediate(() => {
-      if (this.calls.size === 0) this.die('runner-lost', 'The installation was stopped.');
+      if (this.calls.size > 0 || this.isDead) return;
+      this.outside.kept(this, this.gate.credit);
+      this.die('runner-lost', 'The installation was stopped.');
     });
   }
 

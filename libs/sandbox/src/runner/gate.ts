@@ -75,7 +75,7 @@ export class Gate {
     private readonly load: LoadMessage,
     private readonly outside: GateOutside,
   ) {
-    this.pace = new Pace(outside.settings.pace, load.trust === 'thread');
+    this.pace = new Pace(outside.settings.pace, load.trust === 'thread', load.credit);
   }
 
   /** Runs the start on the pool, then lets in what waits. @throws what the start throws */
@@ -100,6 +100,11 @@ export class Gate {
   private opened(): void {
     this.isBusy = false;
     this.next();
+  }
+
+  /** What the guest has earned in this isolate goes along into its next one. */
+  get credit(): number {
+    return Math.max(0, this.pace.credit);
   }
 
   close(): void {

@@ -11,7 +11,6 @@ const slowCosts = 100;
  * takes only its thread along. A guest begins on the pool, earns the faster way, and loses it by one breach.
  */
 export class Pace {
-  private credit = 0;
   private heavyMs = 0;
   private seenMs = 0;
 
@@ -19,6 +18,8 @@ export class Pace {
     private readonly limits: PaceLimits,
     /** Whether entries are made on the runner's own thread. */
     public isSync = false,
+    /** Calls without a slow entry so far. */
+    public credit = 0,
   ) {
     if (isSync) this.credit = limits.syncAfterCalls;
   }

@@ -72,6 +72,7 @@ export class Runner {
       gone: (cell, reason) => this.forget(cell, reason),
       used: (cell, ms) => this.meter.add(cell.key, ms),
       earned: ({ key }, trust) => this.out.frame(toEngine.earned, 0, key, trust),
+      kept: ({ key }, credit) => this.out.frame(toEngine.earned, credit, key),
       taken: (callId, size) => this.out.frame(toEngine.socketCredit, callId, size),
       worn: ({ key }, reason) => this.out.frame(toEngine.worn, 0, key, reason),
       heavy: ({ key }) => this.out.frame(toEngine.heavy, 0, key),

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Frame, FrameReader, FrameWriter } from './frames.js';
+import { type Frame, FrameReader, FrameWriter, toEngine, toRunner } from './frames.js';
 
 interface Sent {
   type: number;
@@ -94,4 +94,11 @@ describe('frames', () => {
       }),
     );
   });
+});
+
+it('gives each kind of frame a number of its own', () => {
+  for (const kinds of [toRunner, toEngine]) {
+    const numbers = Object.values(kinds);
+    expect(new Set(numbers).size).toBe(numbers.length);
+  }
 });

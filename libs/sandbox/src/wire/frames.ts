@@ -93,10 +93,10 @@ export const toEngine = {
   /** `arg` guest key, text = reason: its isolate should be replaced by a fresh one. */
   worn: 94,
   /** `arg` guest key: it takes more of the CPU than its neighbours should bear. */
-  heavy: 91,
+  heavy: 95,
   /** `arg` guest key, text = problem code: one of its threads cannot be stopped; the process must be replaced. */
   lost: 92,
-  /** `arg` guest key, text = `Trust` it is given from now on. */
+  /** `arg` guest key, text = `Trust` it is given from now on; without a text `id` is its credit. */
   earned: 93,
 } as const;
 

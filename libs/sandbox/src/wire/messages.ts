@@ -10,6 +10,8 @@ export type Trust = 'none' | 'start' | 'thread';
 export interface LoadMessage {
   readonly filename: string;
   readonly trust: Trust;
+  /** Calls without a slow entry that it made in isolates before. */
+  readonly credit: number;
   readonly memoryMb: number;
   readonly cpuMs: number;
   readonly timeoutMs: number;
