@@ -8,7 +8,7 @@ const script = inWorkspace('test/wpt/run.mjs');
 
 /** In groups that take about as long as one another; together well below a minute. */
 const groups: readonly (readonly string[])[] = [
-  ['url', 'encoding', 'console', 'webidl'],
+  ['url', 'encoding', 'console', 'webidl', 'wasm/jsapi'],
   ['streams'],
   ['dom/abort', 'dom/events', 'html/webappapis', 'hr-time', 'user-timing', 'FileAPI'],
   ['WebCryptoAPI'],

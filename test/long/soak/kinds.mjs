@@ -168,11 +168,14 @@ export const kinds = {
   },
 };
 
-/** Path of the harm, and the codes that answer it: its own, or of what another call of it did to the isolate. */
+/** Codes of what another call of it may do to one: end its isolate, its process, its share of the CPU, or itself. */
+const ofOthers = ['runner-lost', 'memory-limit', 'cpu-limit', 'cpu-rate-limit', 'proxylet-quarantined'];
+
+/** Path of the harm, and the codes that answer it. */
 const harms = [
-  ['/spin', 'cpu-limit', 'runner-lost', 'memory-limit', 'proxylet-quarantined'],
-  ['/throw', 'proxylet-threw', 'runner-lost', 'memory-limit', 'proxylet-quarantined'],
-  ['/grow', 'memory-limit', 'cpu-limit', 'runner-lost', 'proxylet-quarantined'],
+  ['/spin', ...ofOthers],
+  ['/throw', 'proxylet-threw', ...ofOthers],
+  ['/grow', ...ofOthers],
 ];
 
 function wrongJson(answer, wanted, versions, { subject }) {

@@ -17,6 +17,7 @@ export const folders = [
   'WebCryptoAPI',
   'console',
   'webidl',
+  'wasm/jsapi',
 ];
 
 /** Where the tests believe to be. */

@@ -59,9 +59,11 @@ export function tameWebAssembly(
   defineProperty(NativeMemory.prototype, 'grow', {
     value: {
       grow(this: WebAssembly.Memory, delta: unknown): number {
-        const pages = Number(delta);
-        if (pages > 0) memory.reserve(pages);
-        return apply(grow, this, [pages]);
+        // Refuses what is no memory before anything of the argument is read.
+        apply(bufferOf, this, []);
+        const pages = toPages(delta, typeof delta === 'bigint');
+        memory.reserve(Number(pages));
+        return apply(grow, this, [pages as number]);
       },
     }.grow,
     writable: true,
@@ -72,13 +74,15 @@ export function tameWebAssembly(
   const members = {
     validate: (bytes: Source): boolean => apply(validate, native, [copyOf(bytes)]),
     compile: async (bytes: Source) => new Module(bytes as ArrayBuffer),
-    instantiate: async (given: unknown, imports?: Imports): Promise<unknown> => {
+    instantiate: async (given: unknown, ...[imports]: [Imports?]): Promise<unknown> => {
       if (given instanceof Module) return new Instance(given, imports);
       const module = new Module(given as ArrayBuffer);
+      // Imports are read when it has been compiled, and that was never at once.
+      await Promise.resolve();
       return { module, instance: new Instance(module, imports) };
     },
     compileStreaming: async (source: unknown) => new Module(await streamed(source)),
-    instantiateStreaming: async (source: unknown, imports?: Imports) => {
+    instantiateStreaming: async (source: unknown, ...[imports]: [Imports?]) => {
       const module = new Module(await streamed(source));
       return { module, instance: new Instance(module, imports) };
     },
@@ -115,17 +119,34 @@ function guarded<T extends abstract new (...args: never[]) => object>(
 function lowered(descriptor: unknown, memory: LiveMemory): object {
   if (typeof descriptor !== 'object' || descriptor === null)
     throw new TypeError('a Memory takes a descriptor');
-  const { initial, maximum, shared, address } = descriptor as Record<string, unknown>;
-  const least = Number(initial);
-  if (least > 0) memory.reserve(least);
-  const limit = address === 'i64' ? BigInt(memory.maxPages()) : memory.maxPages();
-  const most = maximum === undefined && shared !== true ? limit : maximum;
+  const given = descriptor as Record<string, unknown>;
+  const address = given['address'] === undefined ? undefined : String(given['address']);
+  const isWide = address === 'i64';
+  // In the order of Web IDL, each read and converted once.
+  const initial = readPages(given['initial'], isWide);
+  const maximum = readPages(given['maximum'], isWide);
+  const shared = Boolean(given['shared']);
+  if (initial !== undefined) memory.reserve(Number(initial));
+  const limit = isWide ? BigInt(memory.maxPages()) : memory.maxPages();
+  const most = maximum ?? (shared ? undefined : limit);
   return {
     ...(initial === undefined ? {} : { initial }),
-    ...(most === undefined ? {} : { maximum: Number(most) > Number(limit) ? limit : most }),
-    ...(shared === undefined ? {} : { shared }),
+    ...(most === undefined ? {} : { maximum: most > limit ? limit : most }),
+    ...(shared ? { shared } : {}),
     ...(address === undefined ? {} : { address }),
   };
+}
+
+function readPages(value: unknown, isWide: boolean): number | bigint | undefined {
+  return value === undefined ? undefined : toPages(value, isWide);
+}
+
+/** `[EnforceRange] unsigned long`, or an address of 64 bits (WebAssembly JavaScript Interface, "AddressValueToU64"). */
+function toPages(value: unknown, isWide: boolean): number | bigint {
+  if (isWide) return typeof value === 'bigint' ? value : BigInt(value as string);
+  const pages = Math.trunc(Number(value));
+  if (pages >= 0 && pages <= 0xffff_ffff) return pages;
+  throw new TypeError('a number of pages is an integer from 0 to 4294967295');
 }
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
