@@ -9,6 +9,7 @@ import { mirrorSettings } from './mirror/mirror.config.js';
 import { sealingSettings } from './sealing/sealing.config.js';
 import { webhookSettings } from './webhook/webhook.config.js';
 import { publishSettings } from './publish/publish.config.js';
+import { tufSettings } from './tuf/tuf.config.js';
 
 const databaseUrl = z
   .string()
@@ -69,6 +70,7 @@ export const catalogSettings = {
   ...webhookSettings,
   ...mirrorSettings,
   ...bundleSettings,
+  ...tufSettings,
 };
 export type CatalogConfig = ConfigOf<typeof catalogSettings>;
 

@@ -35,6 +35,7 @@ import { SecretBox } from './sealing/secret-box.js';
 import { ServiceController } from './service/service.controller.js';
 import { ServiceQueries } from './service/service-queries.js';
 import { ServiceService } from './service/service.service.js';
+import { tufControllers, tufProviders } from './tuf/parts.js';
 import { BLOB_STORE } from './tokens.js';
 import { webhookControllers, webhookProviders } from './webhook/parts.js';
 
@@ -80,6 +81,7 @@ export class CatalogModule implements OnApplicationShutdown {
         ...webhookControllers,
         ...bundleControllers,
         ...provenanceControllers,
+        ...tufControllers,
       ],
       providers: [
         { provide: FolderLock, useFactory: () => FolderLock.take(folder) },
@@ -121,6 +123,7 @@ export class CatalogModule implements OnApplicationShutdown {
         ...mirrorProviders(config),
         ...bundleProviders(config),
         ...provenanceProviders,
+        ...tufProviders(config),
       ],
     };
   }

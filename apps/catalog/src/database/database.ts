@@ -19,6 +19,7 @@ import { UploadToken1763700005100 } from './migrations/1763700005100-upload-toke
 import { SearchFacet1763700005200 } from './migrations/1763700005200-search-facet.js';
 import { Sealing1763700005300 } from './migrations/1763700005300-sealing.js';
 import { Provenance1763700005400 } from './migrations/1763700005400-provenance.js';
+import { SignedMetadata1763700005500 } from './migrations/1763700005500-signed-metadata.js';
 import { MirrorItemRow, MirrorNamespaceRow, MirrorStateRow } from './mirror.entity.js';
 import { MemberRow, NamespaceRow } from './namespace.entity.js';
 import { listenOn, type Notifications } from './notifications.js';
@@ -35,6 +36,7 @@ import { BlobRow, IdempotencyRow } from './record.entity.js';
 import { PublishTokenRow, TrustPolicyRow, UsedTokenRow } from './rights.entity.js';
 import { ServiceRow, ServiceVersionRow } from './service.entity.js';
 import { isDeadlock, onStorage } from './storage-fault.js';
+import { TufDocumentRow, TufKeyRow, TufStateRow } from './tuf.entity.js';
 import { DeliveryRow, LeaseRow, SealingKeyRow, WebhookRow } from './webhook.entity.js';
 
 const entities = [
@@ -65,6 +67,9 @@ const entities = [
   UsedTokenRow,
   SigningKeyRow,
   VersionSignatureRow,
+  TufKeyRow,
+  TufDocumentRow,
+  TufStateRow,
 ];
 const migrations = [
   FirstTables1763600000000,
@@ -81,6 +86,7 @@ const migrations = [
   SearchFacet1763700005200,
   Sealing1763700005300,
   Provenance1763700005400,
+  SignedMetadata1763700005500,
 ];
 
 const maxAttempts = 5;

@@ -10,6 +10,9 @@ const kinds: Readonly<Record<string, string>> = {
   'channel.move': 'channel.moved',
   'proxylet.visibility': 'proxylet.visibility',
   'service.register': 'service.registered',
+  'signing-key.add': 'signing-key.changed',
+  'signing-key.state': 'signing-key.changed',
+  'version.sign': 'version.signed',
 };
 
 /** Every kind of change there is; webhooks choose among them. */

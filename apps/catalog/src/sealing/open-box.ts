@@ -3,6 +3,8 @@ import { exitCodes, type Log, ServiceFault } from '@proxylet/nest';
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { SealingKeyRow, WebhookRow } from '../database/webhook.entity.js';
+import { TufDocumentRow, TufKeyRow, TufStateRow } from '../database/tuf.entity.js';
+import { placeOfTufKey } from '../tuf/tuf-keys.js';
 import { keyOfFile } from './key-file.js';
 import { SecretBox, sealedUnder } from './secret-box.js';
 
@@ -28,10 +30,12 @@ export async function openSecretBox({ database, folder, given, log }: BoxParts):
       if (given === undefined) throw otherKey(row.keyId);
       log.warn(
         { keyId: row.keyId },
-        'secrets sealed under an earlier key cannot be read; their webhooks need to be made anew',
+        'secrets sealed under an earlier key cannot be read; their webhooks need to be made anew, and readers of signed metadata given the new root',
       );
+      await forgetTufKeys(manager, box);
     }
     await sealAgain(manager, box);
+    await sealTufKeysAgain(manager, box);
     if (row?.keyId !== box.keyId)
       await manager.save(SealingKeyRow, { id: 1, keyId: box.keyId, since: new Date().toISOString() });
   });
@@ -50,6 +54,24 @@ async function sealAgain(manager: EntityManager, box: SecretBox): Promise<void> 
     const place = placeOfWebhook(id);
     const open = keyId === undefined ? secret : box.open(secret, place);
     await manager.update(WebhookRow, id, { secret: box.seal(open, place) });
+  }
+}
+
+/** What nobody can sign with any more; the next round of signing begins with keys and a root of its own. */
+async function forgetTufKeys(manager: EntityManager, box: SecretBox): Promise<void> {
+  const rows = await manager.find(TufKeyRow);
+  if (rows.every(({ secret }) => box.has(sealedUnder(secret) ?? ''))) return;
+  for (const entity of [TufKeyRow, TufDocumentRow, TufStateRow])
+    await manager.createQueryBuilder().delete().from(entity).execute();
+}
+
+/** Keys that the catalog signs with. */
+async function sealTufKeysAgain(manager: EntityManager, box: SecretBox): Promise<void> {
+  for (const { role, secret } of await manager.find(TufKeyRow)) {
+    const keyId = sealedUnder(secret);
+    if (keyId === undefined || keyId === box.keyId || !box.has(keyId)) continue;
+    const place = placeOfTufKey(role);
+    await manager.update(TufKeyRow, role, { secret: box.seal(box.open(secret, place), place) });
   }
 }
 

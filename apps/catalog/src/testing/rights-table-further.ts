@@ -71,6 +71,11 @@ const makeToken = (caller: Caller): Promise<Answer> =>
 /** Routes that make what has an id, that take more than JSON, or that are of the catalog as a whole. */
 export const furtherRows: Row[] = [
   {
+    route: 'GET /v1/tuf/{file} where it is not switched on',
+    call: (caller) => caller.get('/v1/tuf/timestamp.json'),
+    expected: as(everybody, 404),
+  },
+  {
     route: 'GET /v1/namespaces/acme/keys',
     call: (caller) => caller.get('/v1/namespaces/acme/keys'),
     expected: everybody,
