@@ -1,11 +1,12 @@
 /**
- * `npm run bench [-- run | cold | noisy | idle | catalog | resolve | auth] [--json] [--rounds n] [--seconds n] [--connections n]
+ * `npm run bench [-- run | flow | cold | noisy | idle | catalog | resolve | auth] [--json] [--rounds n] [--seconds n] [--connections n]
  * [--installations n] [--deno]`
  */
 import { parseArgs } from 'node:util';
 import { benchAuth } from './auth.mjs';
 import { benchCatalog } from './catalog.mjs';
 import { benchCold } from './cold.mjs';
+import { benchFlow } from './flow.mjs';
 import { benchIdle } from './idle.mjs';
 import { benchNoisy } from './noisy.mjs';
 import { benchResolve } from './resolve.mjs';
@@ -15,6 +16,7 @@ import { table } from './table.mjs';
 const entries = {
   run: benchRun,
   cold: benchCold,
+  flow: benchFlow,
   noisy: benchNoisy,
   idle: benchIdle,
   catalog: benchCatalog,

@@ -36,6 +36,30 @@ function runTable({ settings, servers, ratios, goals }) {
   return `${title}\n\n${aligned(rows)}\n`;
 }
 
+/** One block per case: each server, then ours as a ratio to each other one. */
+function flowTable({ settings: { rounds, seconds }, cases, goals }) {
+  const cells = (s) => [
+    s.rps.toFixed(0),
+    s.mbPerS.toFixed(0),
+    s.p50Ms.toFixed(2),
+    s.p99Ms.toFixed(2),
+    s.cpuUs.toFixed(0),
+    s.mbPerCpuS.toFixed(0),
+  ];
+  const block = ([name, { connections, servers, ratios }]) => [
+    [`${name}, ${connections} connections`],
+    ...Object.entries(servers).map(([server, s]) => [`  ${server}`, ...cells(s), String(s.errors)]),
+    ...Object.entries(ratios).map(([server, r]) => [
+      `  proxylet / ${server}`,
+      ...[r.rps, r.mbPerS, r.p50Ms, r.p99Ms, r.cpuUs, r.mbPerCpuS].map(times),
+    ]),
+  ];
+  const head = ['', 'calls/s', 'MB/s', 'p50 ms', 'p99 ms', 'CPU µs/call', 'MB/CPU s', 'errors'];
+  const title = `flow: bodies of calls, medians of ${rounds} rounds of ${seconds} s each`;
+  const goal = `goals: passed on ≥ ${goals['passed on / node:http']} × node:http as a proxy; in and out of the guest ≥ ${goals.guestMbPerS} MB/s per core`;
+  return `${title}\n${goal}\n\n${aligned([head, ...Object.entries(cases).flatMap(block)])}\n`;
+}
+
 const catalogColumns = {
   publishP50Ms: { title: 'publish p50 ms', digits: 2, goal: '≤' },
   publishP99Ms: { title: 'p99 ms', digits: 1 },
@@ -164,6 +188,7 @@ function authTable({ settings, cached, floods, goals }) {
 const tables = {
   run: runTable,
   cold: coldTable,
+  flow: flowTable,
   noisy: noisyTable,
   idle: idleTable,
   catalog: catalogTable,
