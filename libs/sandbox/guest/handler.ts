@@ -234,6 +234,8 @@ class Context {
 }
 
 function failWith(call: Call, error: unknown): void {
+  // Nobody waits for the answer, and what was under way was stopped: its end is no fault of the guest.
+  if (call.isAborted) return;
   const { name, message, stack } = describeError(
     error,
     guestCaps.errorMessageChars,

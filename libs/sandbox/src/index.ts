@@ -1,4 +1,5 @@
 export * from './host/sandbox.js';
+export { type BodyCap, CappedBody } from './host/capped-body.js';
 export { PassedBody } from './host/passed-body.js';
 export { newSpanId, newTrace, traceparent, withTrace } from './host/trace.js';
 export * from './limits.js';

@@ -1,6 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Duplex, pipeline } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import {
   bearerText,
   inTenant,
@@ -27,6 +27,7 @@ import { type RequestBody, requestBody } from './request-body.js';
 import { guestHeaders } from './request-headers.js';
 import { answerHeaders } from './response-headers.js';
 import type { RunCors } from './run-cors.js';
+import { sendStream } from './send-stream.js';
 import { isRunPath, parseRunPath, type RunPath } from './run-path.js';
 import { addTraceHeaders, continuedTrace } from './trace-context.js';
 import { newTraceId } from './trace-id.js';
@@ -305,8 +306,7 @@ export class DataPlane {
       setImmediate(() => {
         if (!response.destroyed) response.flushHeaders();
       });
-      // A failure in the middle breaks the connection off: nobody takes half an answer for a whole one.
-      pipeline(body, response, () => undefined);
+      sendStream(body, response);
     }
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { type Duplex, pipeline, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { constants, createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { GuestVisibleError, PassedBody } from '@proxylet/sandbox';
+import { type BodyCap, PassedBody } from '@proxylet/sandbox';
 import type { HopAnswer } from './hop.js';
 import type { HeaderPair } from './outbound-headers.js';
 
@@ -20,23 +20,20 @@ export interface AnswerBody {
  * @param onEnd called when the body is over in any way, maybe more than once
  */
 export async function answerBody(
-  { status, headers, body, discard }: HopAnswer,
+  { status, headers, body }: HopAnswer,
   method: string,
-  maxBytes: number,
+  cap: BodyCap,
   onEnd: () => void,
 ): Promise<AnswerBody> {
   if (method === 'HEAD' || status === 204 || status === 205 || status === 304) {
-    discard();
+    // The connection goes to the next request once what little there may be has come.
+    body.resume();
     onEnd();
     return { headers: headers.flat(), body: undefined, bodyBytes: undefined };
   }
   const decoders = decodersOf(headers);
-  const decoded = decoders.length === 0 ? body : decode(body, decoders);
-  const passed = new PassedBody(decoded, {
-    maxBytes,
-    tooLarge: () =>
-      new GuestVisibleError('TypeError', `fetch refused: the answer has more than ${maxBytes} bytes.`),
-  });
+  // What counts is what the guest gets: the encoded bytes of the answer are under the same cap.
+  const passed = decoders.length === 0 ? body : new PassedBody(decode(body, decoders), cap);
   passed.once('close', onEnd);
   const stated = decoders.length === 0 ? statedBytes(headers) : undefined;
   const kept = decoders.length === 0 ? headers : headers.filter(([name]) => !ofEncodedBody.has(name));

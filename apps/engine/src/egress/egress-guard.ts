@@ -1,4 +1,9 @@
-import { GuestVisibleError, type OutboundRequest, type OutboundResponse } from '@proxylet/sandbox';
+import {
+  type BodyCap,
+  GuestVisibleError,
+  type OutboundRequest,
+  type OutboundResponse,
+} from '@proxylet/sandbox';
 import { Agent } from 'undici';
 import { answerBody } from './answer-body.js';
 import { isBlockedPort } from './blocked-ports.js';
@@ -35,6 +40,8 @@ export interface EgressSubject {
 
 const maxRedirects = 5;
 const maxWaiting = 200;
+/** Of an answer that nobody reads. */
+const discarded: BodyCap = { maxBytes: 64 * 1024, tooLarge: () => new Error('not wanted') };
 
 /**
  * `fetch` of guests. Every hop must go to an origin that the user granted or an admin opened; where it then
@@ -42,8 +49,11 @@ const maxWaiting = 200;
  */
 export class EgressGuard implements AsyncDisposable {
   private readonly lanes = new Map<string, Lane>();
+  private readonly cap: BodyCap;
 
   constructor(private readonly options: EgressGuardOptions) {
+    const { responseBytes: maxBytes } = options.limits;
+    this.cap = { maxBytes, tooLarge: () => refused(`the answer has more than ${maxBytes} bytes`) };
     options.rules.onChange(() => void this.dropConnections());
   }
 
@@ -94,12 +104,13 @@ export class EgressGuard implements AsyncDisposable {
   ): Promise<OutboundResponse> {
     let hop = first;
     for (let redirects = 0; ; redirects += 1) {
-      const answer = await sendHop(hop, lane.agent, signal);
+      const answer = await sendHop(hop, lane.agent, this.cap, signal);
       const location = redirectOf(answer);
       if (location === undefined || request.redirect === 'manual') {
         return this.answer(answer, hop, redirects > 0, release);
       }
-      answer.discard();
+      // A short body leaves its connection to the next request, a long one ends it.
+      answer.body.under(discarded).resume();
       if (request.redirect === 'error') throw refused('the answer is a redirect');
       if (redirects === maxRedirects) throw refused(`more than ${maxRedirects} redirects`);
       hop = nextHop(hop, this.allowedUrl(subject, location, hop.url), answer.status);
@@ -112,7 +123,7 @@ export class EgressGuard implements AsyncDisposable {
     redirected: boolean,
     release: () => void,
   ): Promise<OutboundResponse> {
-    const body = await answerBody(answer, hop.method, this.options.limits.responseBytes, release);
+    const body = await answerBody(answer, hop.method, this.cap, release);
     const { status, statusText } = answer;
     return { status, statusText, url: hop.url.href, redirected, ...body };
   }

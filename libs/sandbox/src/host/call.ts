@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { isProblemCode, Problem, type ProblemCode, problemCodes } from '@proxylet/contract';
 import { BystanderLoss } from './bystander-loss.js';
+import { CappedBody } from './capped-body.js';
 import { CreditedPump } from './credited-pump.js';
 import { PassedBody } from './passed-body.js';
 import { HostSocket, type SocketWire } from './socket.js';
@@ -167,10 +168,8 @@ export class HostCall {
       return;
     }
     const { bodyBytes: maxBytes } = this.guest.limits;
-    const body = new PassedBody(taken.body, {
-      maxBytes,
-      tooLarge: () => new Problem('response-too-large', responseTooLarge(maxBytes)),
-    });
+    const cap = { maxBytes, tooLarge: () => new Problem('response-too-large', responseTooLarge(maxBytes)) };
+    const body = taken.body instanceof CappedBody ? taken.body.under(cap) : new PassedBody(taken.body, cap);
     this.response = body;
     this.isPassedOn = true;
     body.once('end', () => this.finish());
@@ -243,6 +242,7 @@ export class HostCall {
   }
 
   private readerStopped(): void {
+    if (this.isOver) return;
     this.cancel('the reader stopped', new Problem('request-cancelled', 'The reader stopped.'));
   }
 

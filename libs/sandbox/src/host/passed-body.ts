@@ -1,21 +1,16 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { type BodyCap, CappedBody } from './capped-body.js';
 
-export interface PassedBodyOptions {
-  /** Most bytes that may pass. */
-  readonly maxBytes: number;
-  /** What the reader is told when there are more. */
-  readonly tooLarge: () => Error;
+export interface PassedBodyOptions extends BodyCap {
   /** The source is let run out where its reader stops: a request whose connection shall live on. */
   readonly keepsSource?: boolean;
-  readonly highWaterMark?: number;
 }
 
 /**
  * A stream handed on as it is, under a cap. Nothing flows before somebody reads; a source that breaks off breaks
  * this one off, and the other way round.
  */
-export class PassedBody extends Readable {
-  private passedBytes = 0;
+export class PassedBody extends CappedBody {
   private isStarted = false;
   private hasEnded = false;
 
@@ -23,7 +18,7 @@ export class PassedBody extends Readable {
     private readonly source: Readable,
     private readonly options: PassedBodyOptions,
   ) {
-    super({ highWaterMark: options.highWaterMark ?? 64 * 1024 });
+    super(options);
     source.on('error', (error) => this.destroy(error));
     source.on('close', () => {
       if (!this.hasEnded) this.destroy(new Error('the body broke off'));
@@ -53,8 +48,6 @@ export class PassedBody extends Readable {
   }
 
   private readonly onData = (chunk: Buffer): void => {
-    this.passedBytes += chunk.length;
-    if (this.passedBytes > this.options.maxBytes) this.destroy(this.options.tooLarge());
-    else if (!this.push(chunk)) this.source.pause();
+    if (!this.pass(chunk)) this.source.pause();
   };
 }
