@@ -41,7 +41,13 @@ export async function startProxyletFlow(upstream) {
 /** workerd with the same two modules, bound to one another. */
 export async function startWorkerdFlow(upstream) {
   const { pid, ports, stop } = await startWorkerdWith([
-    { name: 'flow', source: await source('flow-handler.mjs'), socket: true, router: true, mayReachPrivate: true },
+    {
+      name: 'flow',
+      source: await source('flow-handler.mjs'),
+      socket: true,
+      router: true,
+      mayReachPrivate: true,
+    },
     { name: 'json', source: await source('handler.mjs') },
   ]);
   const headers = { 'x-upstream': upstream };
