@@ -63,7 +63,7 @@ export function sendHop(hop: Hop, agent: Agent, cap: BodyCap, signal: AbortSigna
       {
         origin: url.origin,
         path: url.pathname + url.search,
-        method: method as Dispatcher.HttpMethod,
+        method,
         headers: headersOf(hop),
         body: body ?? null,
       },
