@@ -50,7 +50,8 @@ it('the death of every runner at once is a clear answer, and the next calls work
   const { stack } = suite;
   const enginePid = stack.engine.pid;
   await stack.run('alice', 'two/count', '/', { method: 'POST' });
-  const inFlight = stack.run('alice', 'three/waiting');
+  // A call that may be made twice would be made again on a fresh runner, and wait there.
+  const inFlight = stack.run('alice', 'three/waiting', '/', { method: 'POST' });
   const stream = await stack.run('alice', 'three/begun');
   const reader = stream.body?.getReader();
   expect(new TextDecoder().decode((await reader?.read())?.value)).toBe('begun');

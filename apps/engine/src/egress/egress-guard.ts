@@ -69,6 +69,8 @@ export class EgressGuard implements AsyncDisposable {
     if (release === undefined) throw refused('too many requests of this installation are waiting');
     signal.addEventListener('abort', release, { once: true });
     try {
+      // A slot that was given back by an abort goes to the next in line, which the same abort may have reached since.
+      signal.throwIfAborted();
       return await this.follow(subject, request, hop, lane, signal, release);
     } catch (error) {
       release();
