@@ -97,3 +97,22 @@ describe('bob, beside alice', () => {
     expect((await totalsOf('alice')).total.readings).toBe(1000);
   });
 });
+
+describe('demo/quarters through the engine', () => {
+  it('hears what its owner publishes, and says when it runs', async () => {
+    const { stack } = suite;
+    await stack.install('alice', 'demo/quarters', { consent: true });
+    const topic = `${stack.engine.url}/v1/topics/meters.a1`;
+    for (const wh of [40, 2]) await stack.send('POST', topic, 'alice', 'engine', { wh });
+    await stack.send('POST', topic, 'bob', 'engine', { wh: 1000 });
+    const rows = async (): Promise<{ wh: number }[]> => {
+      const response = await stack.run('alice', 'demo/quarters');
+      return ((await response.json()) as { quarters: { wh: number }[] }).quarters;
+    };
+    const sum = async (): Promise<number> => (await rows()).reduce((total, { wh }) => total + wh, 0);
+    await expect.poll(sum, { timeout: 30_000 }).toBe(42);
+    const url = `${stack.engine.url}/v1/installations/demo/quarters/schedule`;
+    const { items } = (await stack.send('GET', url, 'alice', 'engine')) as { items: { next: string }[] };
+    expect(Date.parse(items[0]?.next ?? '') % 900_000).toBe(0);
+  });
+});

@@ -65,7 +65,12 @@ describe('npm start', () => {
     expect(Object.keys(line)).toEqual(['ready', 'catalog', 'engine', 'idm', 'pids', 'stateDir']);
     expect(line.stateDir).toBe(settings.PROXYLET_STATE_DIR);
     expect(descendantsOf(first.pid)).toEqual(expect.arrayContaining(Object.values(line.pids)));
-    expect(await namesInCatalog(line)).toEqual(['demo/context-cache', 'demo/geo', 'demo/meters']);
+    expect(await namesInCatalog(line)).toEqual([
+      'demo/context-cache',
+      'demo/geo',
+      'demo/meters',
+      'demo/quarters',
+    ]);
     await initialize(line);
     expect(await countryOfBerlin(line)).toContain('Germany');
 

@@ -123,7 +123,7 @@ export class TestStack implements AsyncDisposable {
 
   /** Publishes `catalog-data` as it is built. */
   async publishSampleData(): Promise<void> {
-    for (const name of ['geo', 'meters', 'context-cache']) {
+    for (const name of ['geo', 'meters', 'context-cache', 'quarters']) {
       await this.publish({ folder: inWorkspace(`catalog-data/${name}`) });
     }
     const folder = inWorkspace('catalog-data/services');

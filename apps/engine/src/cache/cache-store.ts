@@ -118,11 +118,20 @@ export class CacheStore implements Disposable {
     for (const cache of caches) {
       const row = this.matching(cache.id, query)[0];
       if (row === undefined) continue;
-      const nowMs = this.now();
-      if (nowMs - row.used_ms > useStepMs) this.sql.useEntry.run(nowMs, row.id);
+      this.noteUse(row);
       return { op: 'response', entry: entryOf(row), body: bodyOf(this.sql, row) };
     }
     return { op: 'response', entry: undefined, body: undefined };
+  }
+
+  private noteUse({ id, used_ms: usedMs }: EntryRow): void {
+    const nowMs = this.now();
+    if (nowMs - usedMs <= useStepMs) return;
+    try {
+      this.sql.useEntry.run(nowMs, id);
+    } catch {
+      // A disk that is full, or can only be read, still gives what it holds.
+    }
   }
 
   private list(space: string, name: string, query: CacheQuery | undefined): EntryRow[] {
