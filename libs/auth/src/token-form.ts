@@ -31,10 +31,14 @@ export interface UnverifiedToken {
   readonly typ: string | undefined;
 }
 
+/** Characters; the certificates that some put there are not looked at anyway. */
+const headerMaxLength = 4096;
+
 /** @throws TokenRefused or Problem `invalid-token` */
 export function readUnverified(token: string): UnverifiedToken {
   assertCompact(token);
   const [header = '', payload = '', signature = ''] = token.split('.');
+  if (header.length > headerMaxLength) throw new TokenRefused('the header is too long');
   if (![header, payload, signature].every(isCanonical))
     throw new TokenRefused('a part is not canonical base64url');
   const head = headerSchema.safeParse(parseJson(header));

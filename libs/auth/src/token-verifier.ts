@@ -117,10 +117,13 @@ export class TokenVerifier {
     await Promise.all([...this.#trusts.values()].map(({ keys }) => keys.close()));
   }
 
-  /** Whether a token is to be checked with an issuer's published keys, as all are that are not known to be others. */
+  /** Whether a token is to be checked with an issuer's published keys. What cannot be read is for `verify` to refuse. */
   isForKeys(token: string): boolean {
-    if (!isCompact(token)) return this.#opaque === undefined;
-    return this.#keyrock.size === 0 || this.#keyrockProfileOf(token) === undefined;
+    try {
+      return this.#keyrockProfile(readUnverified(token)) === undefined;
+    } catch {
+      return false;
+    }
   }
 
   /**
@@ -177,14 +180,6 @@ export class TokenVerifier {
       currentDate: new Date(nowMs),
     });
     return { principal: principalOfKeyrockJwt(payload, profile, nowMs), key: undefined };
-  }
-
-  #keyrockProfileOf(token: string): IssuerProfile | undefined {
-    try {
-      return this.#keyrockProfile(readUnverified(token));
-    } catch {
-      return undefined;
-    }
   }
 
   /** HMAC leads to Keyrock's secret only, and a token that names an issuer never does: families are not mixed. */

@@ -16,7 +16,7 @@ const digestOf = (code: string): string => createHash('sha256').update(code).dig
  * @param folder of the engine's state; only its hash is kept there
  */
 export async function makeCode(folder: string, nowMs = Date.now()): Promise<string> {
-  const code = randomBytes(15).toString('base64url');
+  const code = randomBytes(16).toString('base64url');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = fileOf(folder);
   await writeFile(file, JSON.stringify({ digest: digestOf(code), expiresAtMs: nowMs + codeLivesMs }), {
