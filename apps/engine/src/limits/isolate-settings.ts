@@ -58,7 +58,7 @@ export const isolateSettings = {
   isolateIdleMs: setting({
     env: 'PROXYLET_ENGINE_ISOLATE_IDLE_MS',
     type: value.int({ min: 100, max: 30 * dayMs }),
-    default: '600000',
+    default: '120000',
     description: 'Time without a call after which an isolate is dropped; the next call starts it again, ms.',
   }),
   runnerIdleMs: setting({

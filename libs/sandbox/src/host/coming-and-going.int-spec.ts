@@ -6,11 +6,11 @@ let sut: SandboxFixture;
 afterEach(() => sut[Symbol.asyncDispose]());
 
 const evicted: string[] = [];
-const start = async (limits: SandboxOptions['limits']): Promise<void> => {
+const start = async (limits: SandboxOptions['limits'], more: Partial<SandboxOptions> = {}): Promise<void> => {
   evicted.length = 0;
   sut = await SandboxFixture.start(
     {},
-    { limits, onEvicted: ({ id }, reason) => evicted.push(`${id} ${reason}`) },
+    { ...more, limits, onEvicted: ({ id }, reason) => evicted.push(`${id} ${reason}`) },
   );
 };
 
@@ -110,4 +110,17 @@ it('answers neighbours of the same runner while a guest computes', async () => {
   // One that waited for the other would have been answered once.
   expect(during).toBeGreaterThan(10);
   expect(sut.lost).toEqual([]);
+});
+
+it('takes more guests one after the other than there is memory for at once', async () => {
+  await start({ evictAboveShare: 0.7 }, { runnerMemoryMb: 200 });
+  const guests = Array.from({ length: 200 }, () => sut.guest(counting));
+  const lane = async (): Promise<void> => {
+    for (let guest = guests.pop(); guest !== undefined; guest = guests.pop())
+      expect(await count(guest)).toBe('1');
+  };
+  await Promise.all([lane(), lane(), lane(), lane()]);
+  expect(sut.lost).toEqual([]);
+  expect(evicted.some((line) => line.endsWith('memory'))).toBe(true);
+  expect(isolates()).toBeLessThan(150);
 });

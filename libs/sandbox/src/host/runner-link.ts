@@ -29,6 +29,8 @@ export interface LinkOptions {
   readonly trusted: Trusted;
   /** A guest takes more of the CPU than its neighbours should bear. */
   readonly onHeavy: (guest: Guest) => void;
+  /** Another isolate is made in it. */
+  readonly onLoad: (link: RunnerLink) => void;
   /** The runner takes no more calls; those it has may end. */
   readonly onRetired: (link: RunnerLink) => void;
   /** Only for runners with WebAssembly. */
@@ -245,6 +247,7 @@ export class RunnerLink implements CallLink {
     const known = this.guests.ofId(guest.id);
     if (known !== undefined) return known;
     const loaded = this.guests.add(guest, this.lastUsedMs);
+    this.options.onLoad(this);
     const message = loadMessageOf(guest, filename, this.options.trusted.of(guest.id));
     this.writer.frame(toRunner.load, 0, loaded.key, message, Buffer.from(source, 'utf8'));
     return loaded;

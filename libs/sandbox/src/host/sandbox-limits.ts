@@ -46,7 +46,7 @@ export const defaultLimits: SandboxLimits = {
   isolateHeapShare: 0.7,
   isolateCalls: 1_000_000,
   isolateAgeMs: hour,
-  isolateIdleMs: 10 * minute,
+  isolateIdleMs: 2 * minute,
   runnerIdleMs: 10 * minute,
   runnerAgeMs: 24 * hour,
   runnerDrift: 1.3,

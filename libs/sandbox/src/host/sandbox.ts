@@ -24,6 +24,8 @@ const defaultMaxRunners = 64;
 const defaultWasmMaxPages = 4096;
 /** Memory of modules grows unseen until the resident size tells: runners with WebAssembly are watched closer. */
 const wasmRunnerMemoryMb = 512;
+/** Isolates made, in any runner, after which memory is looked at. */
+const loadsBetweenTending = 8;
 /** Beyond the longest time a call may take, how long a runner that is replaced may linger, ms. */
 const replaceWithinMs = 130_000;
 
@@ -54,6 +56,7 @@ class RunnerPool implements Sandbox {
   private readonly lanes: Lanes;
   private spare: RunnerLink | undefined;
   private isDisposed = false;
+  private loads = 0;
 
   readonly containment: ContainmentReport;
 
@@ -67,6 +70,7 @@ class RunnerPool implements Sandbox {
       settings: runnerSettingsOf(limits),
       trusted: new Trusted(),
       onHeavy: (guest) => this.separate(guest),
+      onLoad: (link) => this.tendOnLoad(link),
       onRetired: (link) => this.takeOut(link),
       files,
       containment,
@@ -189,6 +193,12 @@ class RunnerPool implements Sandbox {
     }
     oldest.stop();
     this.remove(oldest);
+  }
+
+  /** Many first calls in a row fill a runner faster than the clock comes by. */
+  private tendOnLoad(link: RunnerLink): void {
+    this.loads += 1;
+    if (this.loads % loadsBetweenTending === 0) this.tender.relieve(link);
   }
 
   /** Its next call goes to the runner for heavy guests of its group; what it does now ends where it is. */

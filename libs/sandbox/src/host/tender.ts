@@ -36,9 +36,9 @@ export class Tender<T extends TendedRunner> {
   ) {}
 
   tend(runners: readonly T[], nowMs: number): void {
-    const { isolateIdleMs, runnerIdleMs, runnerAgeMs, evictAboveShare } = this.limits;
+    const { isolateIdleMs, runnerIdleMs, runnerAgeMs } = this.limits;
     for (const runner of runners) {
-      const { state, startedAtMs, inFlight, rssBytes } = runner.info();
+      const { state, startedAtMs, inFlight } = runner.info();
       if (state !== 'active') continue;
       if (inFlight === 0 && runner.lastUsedMs < nowMs - runnerIdleMs) {
         for (const { guest } of runner.idleGuests()) this.acts.evicted(guest, 'idle');
@@ -46,7 +46,7 @@ export class Tender<T extends TendedRunner> {
         continue;
       }
       this.evict(runner, 'idle', (loaded) => loaded.lastUsedMs < nowMs - isolateIdleMs);
-      this.relieve(runner, rssBytes / megabyte - this.runnerMemoryMb * evictAboveShare);
+      this.relieve(runner);
       if (nowMs - startedAtMs > runnerAgeMs || this.hasDrifted(runner)) this.acts.replace(runner);
     }
     this.relieveAll(runners);
@@ -60,9 +60,11 @@ export class Tender<T extends TendedRunner> {
     }
   }
 
-  /** The least recently used go first, as many as should give back what is too much. */
-  private relieve(runner: T, excessMb: number): void {
-    let left = Math.ceil(excessMb / isolateMb);
+  /** Where a runner is too large the least recently used go, as many as should give back what is too much. */
+  relieve(runner: T): void {
+    const mostMb = this.runnerMemoryMb * this.limits.evictAboveShare;
+    let left = Math.ceil((runner.info().rssBytes / megabyte - mostMb) / isolateMb);
+    if (left <= 0) return;
     this.evict(runner, 'memory', () => left-- > 0);
   }
 

@@ -107,11 +107,12 @@ describe('a WebSocket of a guest', () => {
 
   it('outlives the time a call may take', async () => {
     const guest = sut.handler(`${pair} server.onmessage = ({ data }) => server.send(data); ${answer}`, {
-      limits: { timeoutMs: 100 },
+      limits: { timeoutMs: 600 },
     });
+    await sut.host.warm(guest);
     const { socket, client } = await open(guest);
     await new Promise((resolve) => {
-      setTimeout(resolve, 300);
+      setTimeout(resolve, 900);
     });
     socket.receive('still here');
     await expect.poll(() => client.got).toEqual(['still here']);
