@@ -177,7 +177,7 @@ describe('without tokens, where the catalog admits that', () => {
     await using sut = await rightsFixture({ PROXYLET_CATALOG_ANONYMOUS_READ: 'true' });
     const { anonymous } = sut.callers;
     for (const { route, call, expected } of rows) {
-      const isRead = /^(?:GET|HEAD) \/v1\/(?:proxylets|blobs|services)/.test(route);
+      const isRead = /^(?:GET|HEAD) \/v1\/(?:proxylets|blobs|services|tuf)/.test(route);
       const { status } = await call(anonymous, sut.digests, undefined);
       if (String(expected) === String(publicRead) && isRead)
         expect(`${route}: ${status}`).toBe(`${route}: 200`);
