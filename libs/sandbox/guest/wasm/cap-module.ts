@@ -1,7 +1,11 @@
+/** As they were before any guest code: what is looked up later may be the guest's. */
+const Bytes = Uint8Array;
+const { floor } = Math;
+
 /**
  * Sections of the binary format that reserve memory (WebAssembly Core §5.5): what is declared there comes into
- * being with each instance, and `memory.grow` inside a module calls nobody. So every memory gets a maximum. Tables are bounded by a
- * switch of the runner.
+ * being with each instance, and `memory.grow` inside a module calls nobody. So every memory gets a maximum. Tables
+ * are bounded by a switch of the runner.
  */
 const importSection = 2;
 const memorySection = 5;
@@ -167,7 +171,7 @@ class Output {
   private length = 0;
 
   constructor(size: number) {
-    this.held = new Uint8Array(size);
+    this.held = new Bytes(size);
   }
 
   byte(value: number): void {
@@ -180,7 +184,7 @@ class Output {
     let rest = value;
     while (rest >= 128) {
       this.byte((rest % 128) + 128);
-      rest = Math.floor(rest / 128);
+      rest = floor(rest / 128);
     }
     this.byte(rest);
   }
@@ -194,14 +198,14 @@ class Output {
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
-    const exact = new Uint8Array(this.length);
+    const exact = new Bytes(this.length);
     for (let index = 0; index < this.length; index += 1) exact[index] = this.held[index] ?? 0;
     return exact;
   }
 
   private reserve(count: number): void {
     if (this.length + count <= this.held.length) return;
-    const larger = new Uint8Array((this.length + count) * 2);
+    const larger = new Bytes((this.length + count) * 2);
     for (let index = 0; index < this.length; index += 1) larger[index] = this.held[index] ?? 0;
     this.held = larger;
   }

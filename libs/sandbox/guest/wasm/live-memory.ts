@@ -2,11 +2,12 @@ import { tooMuch } from './cap-module.js';
 
 const { apply } = Reflect;
 
-/** What the engine holds of memory and instances that guest code can still reach. */
+/** Memory and instances that guest code can still reach: a list that no setter of the guest gets to see. */
 interface Held {
   readonly of: WeakRef<object>;
   /** Pages as far as anybody outside of a module can see them. */
-  readonly pages: () => number;
+  readonly pages: (of: object) => number;
+  readonly next: Held | undefined;
 }
 
 const maxInstances = 256;
@@ -16,7 +17,10 @@ const maxInstances = 256;
  * maximum every memory has, and by the resident size of the runner, which the engine watches.
  */
 export class LiveMemory {
-  private held: Held[] = [];
+  private first: Held | undefined;
+  private count = 0;
+  /** Pages as of the last look, with what came since. */
+  private sum = 0;
   private readonly deref: (this: WeakRef<object>) => object | undefined;
 
   /**
@@ -33,40 +37,42 @@ export class LiveMemory {
 
   /** @throws RangeError where it is too much, all together */
   reserve(pages: number): void {
-    if (this.held.length >= maxInstances || this.sum() + pages > this.maxPages()) {
+    const most = this.maxPages();
+    if (this.count >= maxInstances || this.sum + pages > most) {
+      // In this order: what has been looked at stays until the end of the job.
       this.collect();
-      this.sweep();
+      this.look();
     }
-    if (this.held.length >= maxInstances) {
+    if (this.count >= maxInstances) {
       throw new RangeError(`a proxylet may have ${maxInstances} WebAssembly instances and memories at once`);
     }
-    const sum = this.sum() + pages;
-    if (sum > this.maxPages()) throw new RangeError(tooMuch(sum, this.maxPages()));
+    // Turned round, so that what is no number does not get through.
+    if (!(this.sum + pages <= most)) throw new RangeError(tooMuch(this.sum + pages, most));
   }
 
+  /** @param pages as many as it has when somebody looks */
   keep(of: object, pages: (of: object) => number): void {
-    const reference = new this.Reference(of);
-    this.held[this.held.length] = {
-      of: reference,
-      pages: () => {
-        const there = apply(this.deref, reference, []);
-        return there === undefined ? 0 : pages(there);
-      },
-    };
+    this.first = { of: new this.Reference(of), pages, next: this.first };
+    this.count += 1;
+    this.sum += pages(of);
   }
 
-  private sum(): number {
-    let pages = 0;
-    for (let index = 0; index < this.held.length; index += 1) pages += this.held[index]?.pages() ?? 0;
-    return pages;
+  grown(pages: number): void {
+    this.sum += pages;
   }
 
-  private sweep(): void {
-    const kept: Held[] = [];
-    for (let index = 0; index < this.held.length; index += 1) {
-      const held = this.held[index];
-      if (held !== undefined && apply(this.deref, held.of, []) !== undefined) kept[kept.length] = held;
+  /** Counts anew what is there, and drops what is not. */
+  private look(): void {
+    let kept: Held | undefined;
+    this.count = 0;
+    this.sum = 0;
+    for (let held = this.first; held !== undefined; held = held.next) {
+      const there = apply(this.deref, held.of, []);
+      if (there === undefined) continue;
+      kept = { of: held.of, pages: held.pages, next: kept };
+      this.count += 1;
+      this.sum += held.pages(there);
     }
-    this.held = kept;
+    this.first = kept;
   }
 }

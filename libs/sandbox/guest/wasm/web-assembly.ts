@@ -3,6 +3,10 @@ import { capModule } from './cap-module.js';
 import { LiveMemory } from './live-memory.js';
 
 const { apply, construct, getOwnPropertyDescriptor, defineProperty, deleteProperty } = Reflect;
+/** As they were before any guest code: what is looked up later may be the guest's. */
+const [Bytes, toNumber, toBig, View] = [Uint8Array, Number, BigInt, DataView];
+const { trunc } = Math;
+const { isView } = ArrayBuffer;
 const pageBytes = 65_536;
 /** As the runner's switches say it; here it is told in words. */
 const maxModuleBytes = 16 * 1024 * 1024;
@@ -62,8 +66,10 @@ export function tameWebAssembly(
         // Refuses what is no memory before anything of the argument is read.
         apply(bufferOf, this, []);
         const pages = toPages(delta, typeof delta === 'bigint');
-        memory.reserve(Number(pages));
-        return apply(grow, this, [pages as number]);
+        memory.reserve(toNumber(pages));
+        const before = apply(grow, this, [pages as number]);
+        memory.grown(toNumber(pages));
+        return before;
       },
     }.grow,
     writable: true,
@@ -126,15 +132,12 @@ function lowered(descriptor: unknown, memory: LiveMemory): object {
   const initial = readPages(given['initial'], isWide);
   const maximum = readPages(given['maximum'], isWide);
   const shared = Boolean(given['shared']);
-  if (initial !== undefined) memory.reserve(Number(initial));
-  const limit = isWide ? BigInt(memory.maxPages()) : memory.maxPages();
+  if (initial !== undefined) memory.reserve(toNumber(initial));
+  const limit = isWide ? toBig(memory.maxPages()) : memory.maxPages();
   const most = maximum ?? (shared ? undefined : limit);
-  return {
-    ...(initial === undefined ? {} : { initial }),
-    ...(most === undefined ? {} : { maximum: most > limit ? limit : most }),
-    ...(shared ? { shared } : {}),
-    ...(address === undefined ? {} : { address }),
-  };
+  const maximumHere = most !== undefined && most > limit ? limit : most;
+  // Without a prototype: what is absent here must not be found there.
+  return { __proto__: null, initial, maximum: maximumHere, shared, address };
 }
 
 function readPages(value: unknown, isWide: boolean): number | bigint | undefined {
@@ -143,8 +146,8 @@ function readPages(value: unknown, isWide: boolean): number | bigint | undefined
 
 /** `[EnforceRange] unsigned long`, or an address of 64 bits (WebAssembly JavaScript Interface, "AddressValueToU64"). */
 function toPages(value: unknown, isWide: boolean): number | bigint {
-  if (isWide) return typeof value === 'bigint' ? value : BigInt(value as string);
-  const pages = Math.trunc(Number(value));
+  if (isWide) return typeof value === 'bigint' ? value : toBig(value as string);
+  const pages = trunc(toNumber(value));
   if (pages >= 0 && pages <= 0xffff_ffff) return pages;
   throw new TypeError('a number of pages is an integer from 0 to 4294967295');
 }
@@ -172,15 +175,15 @@ function bytesOf(given: unknown): Uint8Array {
 
 /** What is looked at must be what is compiled: a view of it all, which guest code cannot reach meanwhile. */
 function copyOf(given: unknown): Uint8Array {
-  if (ArrayBuffer.isView(given) && !(given instanceof DataView)) {
-    return new Uint8Array(
+  if (isView(given) && !(given instanceof View)) {
+    return new Bytes(
       apply(viewBuffer, given, []),
       apply(viewOffset, given, []),
       apply(viewLength, given, []),
     );
   }
-  if (given instanceof DataView) return new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
-  if (given instanceof ArrayBuffer) return new Uint8Array(given);
+  if (given instanceof View) return new Bytes(given.buffer, given.byteOffset, given.byteLength);
+  if (given instanceof ArrayBuffer) return new Bytes(given);
   throw new TypeError('WebAssembly takes a buffer or a view of one');
 }
 

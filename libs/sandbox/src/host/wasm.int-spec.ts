@@ -172,6 +172,25 @@ describe('WebAssembly', () => {
   });
 });
 
+it('keeps to its limit whatever the guest has put in the place of the language', async () => {
+  const answer = await text(
+    `const Original = Uint8Array, seen = [];
+     Math.floor = () => 127; Math.trunc = () => 0; globalThis.Number = () => 0; globalThis.BigInt = () => 0n;
+     Object.defineProperty(Array.prototype, 0, { set(value) { seen.push(value); }, configurable: true });
+     Object.prototype.maximum = 60000;
+     globalThis.Uint8Array = class { constructor() { return new Original(bytes.buffer); } };
+     let most = 'none';
+     try { new WebAssembly.Memory({ initial: 600 }); } catch (e) { most = e.name; }
+     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+     let size = 0;
+     for (let i = 0; i < 20; i += 1) size = Math.max(size, exports.grow());
+     delete Array.prototype[0];
+     return new Response([most, size, seen.length].join());`,
+    harmful,
+  );
+  expect(answer).toBe('RangeError,401,0');
+});
+
 const killers: readonly [attack: string, body: string, codes: readonly string[]][] = [
   [
     'loops in a module',
