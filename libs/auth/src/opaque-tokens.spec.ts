@@ -132,13 +132,19 @@ describe('introspection', () => {
     expect(idm.questions.filter(({ path }) => path === '/introspect')).toHaveLength(1);
   });
 
-  test.each(['short', 'with blank', 'with\u0000nul', 'ünicode-token', 'x'.repeat(1025), 'a.b.c'])(
-    'asks nobody about %j',
-    async (token) => {
-      expect(await outcomeOf(token)).toBe('invalid-token');
-      expect(idm.questions.filter(({ path }) => path === '/introspect')).toEqual([]);
-    },
-  );
+  test.each([
+    'pxl_0123456789abcdef',
+    'pxb_0123456789abcdef',
+    'short',
+    'with blank',
+    'with\u0000nul',
+    'ünicode-token',
+    'x'.repeat(1025),
+    'a.b.c',
+  ])('asks nobody about %j', async (token) => {
+    expect(await outcomeOf(token)).toBe('invalid-token');
+    expect(idm.questions.filter(({ path }) => path === '/introspect')).toEqual([]);
+  });
 });
 
 describe('Keyrock', () => {

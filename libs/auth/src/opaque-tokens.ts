@@ -19,6 +19,9 @@ export interface OpaqueTokensOptions {
 /** RFC 6750 §2.1; short, since it is only a reference. */
 const opaqueForm = /^[A-Za-z0-9._~+/-]{8,1024}={0,2}$/;
 
+/** Tokens that services of this project hand out themselves; no issuer must ever see one. */
+const ownForm = /^px[a-z]_/;
+
 /** Tokens that only their issuer can read: it is asked, and its answer is believed for a while. */
 export class OpaqueTokens {
   readonly #answers: AnswerCache;
@@ -42,7 +45,7 @@ export class OpaqueTokens {
    * @throws Problem `idm-unavailable`
    */
   async verify(token: string): Promise<Principal> {
-    if (!opaqueForm.test(token)) throw new TokenRefused('it has the form of no token');
+    if (!opaqueForm.test(token) || ownForm.test(token)) throw new TokenRefused('it has the form of no token');
     const principal = await this.#answers.get(token, () => this.#ask(token));
     if (principal === undefined) throw new TokenRefused('its issuer says that it is not in force');
     return principal;

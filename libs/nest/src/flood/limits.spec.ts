@@ -27,6 +27,8 @@ test('an address gets so many answers a minute; behind a trusted proxy each clie
     200, 200, 429,
   ]);
   expect(await ask('198.51.100.2')).toBe(200);
+  const headers = { 'x-forwarded-for': '198.51.100.1' };
+  expect((await sut.fetch('/health/live', { headers })).status).toBe(200);
 });
 
 test('after too many bad tokens unknown ones are not looked at, and known ones are served on', async () => {
