@@ -128,7 +128,7 @@ export class FrameWriter {
   private parts: Uint8Array[] = [];
 
   constructor(private readonly write: (parts: readonly Uint8Array[]) => void) {
-    this.buffer = Buffer.allocUnsafeSlow(initialBytes);
+    this.buffer = Buffer.allocUnsafeSlow(bufferBytes);
   }
 
   get isEmpty(): boolean {
@@ -164,10 +164,7 @@ export class FrameWriter {
     if (this.parts.length === 0) return;
     const { parts } = this;
     this.parts = [];
-    // The socket keeps the memory until it is written, so the next frames need their own.
-    this.buffer = Buffer.allocUnsafeSlow(initialBytes);
-    this.used = 0;
-    this.from = 0;
+    // The socket keeps what it was given until that is written; the next frames go behind it in the same buffer.
     this.write(parts);
   }
 
@@ -180,7 +177,7 @@ export class FrameWriter {
   private reserve(bytes: number): void {
     if (this.used + bytes <= this.buffer.length) return;
     const pending = this.used - this.from;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, pending + bytes));
+    const larger = Buffer.allocUnsafeSlow(Math.max(bufferBytes, (pending + bytes) * 2));
     this.buffer.copy(larger, 0, this.from, this.used);
     this.buffer = larger;
     this.used = pending;
@@ -188,7 +185,8 @@ export class FrameWriter {
   }
 }
 
-const initialBytes = 16 * 1024;
+/** Shared by many flushes: to make and to collect a buffer for each costs more than all that is written into it. */
+const bufferBytes = 64 * 1024;
 
 /** Hands the parts of a flush to a socket in one gathered write. */
 export function writeParts(socket: Writable, parts: readonly Uint8Array[]): void {
