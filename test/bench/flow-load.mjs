@@ -22,7 +22,8 @@ export async function flowLoad(target, { path, body, connections, firstByte = fa
   for (const lane of lanes) lane.send();
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   // A slow machine gets the time that one answer takes.
-  while (run.latencies.count === 0 && run.errors === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (run.latencies.count === 0 && run.errors === 0)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   const elapsed = (performance.now() - startedMs) / 1000;
   const { bytes, errors, latencies } = run;
   const requests = latencies.count;

@@ -37,7 +37,7 @@ export async function benchFlow({ seconds, rounds, say }) {
       targets.push(await start(make(upstream)));
     }
     // Short calls first: a guest is not at its pace before its first few hundred.
-    for (const target of targets) await flowLoad(target, cases['POST 1 KB echo'], 2);
+    for (const target of targets) await flowLoad(target, cases['POST 1 KB echo'], Math.min(seconds * 4, 2));
     const report = { bench: 'flow', settings: { seconds, rounds }, cases: {}, goals };
     for (const [name, one] of Object.entries(cases)) {
       report.cases[name] = await compare(
