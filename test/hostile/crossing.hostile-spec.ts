@@ -1,6 +1,7 @@
 import type { ProblemCode } from '@proxylet/contract';
 import { describe, expect, it } from 'vitest';
-import { attackSource, cpuAttackLimits } from '../support/attacks.js';
+import { cpuAttackLimits } from '../support/attack-list.js';
+import { attackSource } from '../support/attacks.js';
 import { expectProblem } from '../support/problem.js';
 import { hello } from '../support/sources.js';
 import { useStack } from '../support/use-stack.js';

@@ -1,6 +1,6 @@
 import { childrenOf, cpuTimeMs, until } from '@proxylet/testing';
 import { expect, it } from 'vitest';
-import { cpuAttackLimits } from '../support/attacks.js';
+import { cpuAttackLimits } from '../support/attack-list.js';
 import { useStack } from '../support/use-stack.js';
 
 const burn = 'const end = Date.now() + 100; while (Date.now() < end);';

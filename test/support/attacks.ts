@@ -22,12 +22,3 @@ export default {
   },
 };`;
 }
-
-/** A CPU limit that takes a moment to break; on a busy machine no other limit may come first. */
-export const cpuAttackLimits = { memoryMb: 32, cpuMs: 250, timeoutMs: 20_000 };
-
-/** The same for what fills memory. */
-export const memoryAttackLimits = { memoryMb: 32, cpuMs: 5000, timeoutMs: 20_000 };
-
-/** The same for what only waits. */
-export const idleAttackLimits = { memoryMb: 32, cpuMs: 5000, timeoutMs: 4000 };
