@@ -9,7 +9,9 @@ export interface KeepingRules {
 
 export function keepingRulesOf(headers: Headers): KeepingRules {
   const directives = directivesOf(headers.get('cache-control'));
-  const isStorable = !directives.has('no-store') && !directives.has('private') && headers.get('vary') !== '*';
+  // A cookie is meant for the one who asked; a cache may have many readers.
+  const isForMany = !directives.has('private') && !headers.has('set-cookie');
+  const isStorable = !directives.has('no-store') && isForMany && headers.get('vary') !== '*';
   const fresh = directives.get('s-maxage') ?? directives.get('max-age');
   return {
     isStorable,

@@ -263,6 +263,8 @@ test('what is not to be stored is not', async () => {
     answer = (_, response) => void response.writeHead(200, { 'cache-control': value }).end('x');
     expect(await fetched('/private')).toMatchObject({ how: 'proxylet; fwd=miss' });
   }
+  answer = (_, response) => void response.writeHead(200, { 'set-cookie': 'a=b' }).end('x');
+  expect(await fetched('/cookie')).toMatchObject({ how: 'proxylet; fwd=miss' });
   answer = (_, response) => void response.writeHead(404).end('nothing');
   expect(await fetched('/not-here', { ttl: 60 })).toMatchObject({ status: 404, how: 'proxylet; fwd=miss' });
 });
