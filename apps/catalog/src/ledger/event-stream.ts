@@ -9,6 +9,7 @@ const stallMs = 30_000;
 export class EventStream {
   private readonly gone = new AbortController();
   private readonly heartbeat: NodeJS.Timeout;
+  private isStuck = false;
 
   /** Begins the answer. */
   constructor(private readonly response: ServerResponse) {
@@ -37,10 +38,17 @@ export class EventStream {
     await once(this.response, 'drain', { signal }).catch(() => this.response.destroy());
   }
 
-  /** A reader whose line went dead takes nothing, not even this: it is let go at the next beat. */
+  /** A reader whose line went dead takes nothing from one beat to the next: it is let go then. A slow one is not. */
   private beat(): void {
-    if (this.response.writableNeedDrain) this.response.destroy();
-    else this.response.write(':\n\n');
+    if (!this.response.writableNeedDrain) {
+      this.response.write(':\n\n');
+      return;
+    }
+    if (this.isStuck) this.response.destroy();
+    this.isStuck = true;
+    this.response.once('drain', () => {
+      this.isStuck = false;
+    });
   }
 
   /** Safe to call twice. */

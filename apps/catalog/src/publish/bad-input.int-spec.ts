@@ -205,11 +205,11 @@ describe('what only one route has', () => {
     await isRefused(attempt, { code });
   });
 
-  it('keeps no code of forty large archives in memory, nor does a bad one at their end', async () => {
+  it('keeps no code of twenty large archives in memory, nor does a bad one at their end', async () => {
     const idle = residentBytes(catalog.service.pid) ?? 0;
     const filler = Buffer.concat(Array.from({ length: 200 }, () => text));
     const pieces = function* (): Generator<Buffer> {
-      for (let index = 0; index < 40; index += 1) {
+      for (let index = 0; index < 20; index += 1) {
         const name = `acme/many-${index}`;
         const map = { path: 'main.js.map', content: filler };
         const data = { path: 'data.js', content: filler };

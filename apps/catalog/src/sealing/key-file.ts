@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, link, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exitCodes, ServiceFault } from '@proxylet/nest';
 import { keyBytes } from './secret-box.js';
@@ -7,7 +7,7 @@ import { keyBytes } from './secret-box.js';
 /**
  * The key of a catalog that was given none: made at the first start, readable for its owner only, never replaced.
  *
- * @throws ServiceFault where the file is damaged or open to others
+ * @throws ServiceFault where the file is damaged, or open to others and cannot be closed
  */
 export async function keyOfFile(path: string): Promise<Buffer> {
   return (await read(path)) ?? (await make(path));
@@ -16,7 +16,8 @@ export async function keyOfFile(path: string): Promise<Buffer> {
 async function read(path: string): Promise<Buffer | undefined> {
   const { mode } = (await stat(path).catch(ifMissing)) ?? {};
   if (mode === undefined) return undefined;
-  if ((mode & 0o077) !== 0) throw unusable(path, 'can be read by others: chmod 600');
+  // Some mounts open what lies on them to a group at each start.
+  if ((mode & 0o077) !== 0) await chmod(path, 0o600).catch(() => refuse(path));
   const bytes = Buffer.from((await readFile(path, 'utf8')).trim(), 'base64');
   if (bytes.length !== keyBytes) throw unusable(path, 'does not hold a key of 32 bytes in base64');
   return bytes;
@@ -58,6 +59,10 @@ const ifPresent = (error: unknown): undefined => onlyIf(error, 'EEXIST');
 function onlyIf(error: unknown, code: string): undefined {
   if (error instanceof Error && 'code' in error && error.code === code) return undefined;
   throw error;
+}
+
+function refuse(path: string): never {
+  throw unusable(path, 'can be read by others, and that cannot be changed: chmod 600');
 }
 
 function unusable(path: string, why: string): ServiceFault {

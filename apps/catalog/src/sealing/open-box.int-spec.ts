@@ -64,7 +64,8 @@ describe('the secrets in a database', () => {
     expect(await opened(sut.database, again)).toBe(secret);
     expect(await readFile(file, 'utf8')).toBe(key);
     await chmod(file, 0o644);
-    await expect(openSecretBox({ ...sut, given: undefined, log })).rejects.toThrow('can be read by others');
+    expect(await opened(sut.database, await openSecretBox({ ...sut, given: undefined, log }))).toBe(secret);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
     await sut.database.close();
   });
 

@@ -37,7 +37,7 @@ export class TufController {
     if (row === undefined) throw new Problem('not-found', 'There is no such signed document.');
     reply.headers({
       'content-type': 'application/json',
-      'cache-control': isMoment ? 'no-cache' : 'public, max-age=86400, immutable',
+      'cache-control': isMoment ? 'no-cache' : 'private, max-age=86400, immutable',
     });
     return Buffer.from(row.body);
   }
