@@ -81,6 +81,18 @@ it('replaces a runner of age while calls go on, and loses none', async () => {
   expect(sut.lost).toEqual([]);
 });
 
+it('lets work after an answer end before it replaces the runner', async () => {
+  await start({ runnerAgeMs: 400, tendEveryMs: 50 });
+  const guest = sut.handler(`
+    ctx.waitUntil(new Promise((r) => setTimeout(r, 1500)).then(() => console.log('late')));
+    return new Response('soon');`);
+  expect(await count(guest)).toBe('soon');
+  await expect.poll(() => sut.logs.map(({ text }) => text), { timeout: 20_000 }).toContain('late');
+  await expect
+    .poll(() => sut.host.runners().filter(({ state }) => state === 'draining'), { timeout: 20_000 })
+    .toEqual([]);
+});
+
 it('takes a guest that computes much to a runner of its own, and leaves its neighbour', async () => {
   await start({ heavyMs: 100 });
   const burn = 'const end = Date.now() + 150; while (Date.now() < end); return new Response(env.CONFIG.x);';

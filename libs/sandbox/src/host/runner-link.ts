@@ -44,6 +44,7 @@ export interface LinkOptions {
 const cgroupSlackMb = 64;
 /** After a thread was lost, how long the calls of other guests may take to end, ms (isolates.md R5). */
 const lossDrainMs = 2000;
+const drainGraceMs = 5000;
 
 /** One runner and the calls that are on it. */
 export class RunnerLink implements CallLink {
@@ -173,6 +174,12 @@ export class RunnerLink implements CallLink {
     lowerPriority(this.process.pid);
   }
 
+  /** Takes no more calls, and ends as soon as those it has, and their late work, may take at most. */
+  replace(): void {
+    const busy = [...[...this.calls.values()].map(({ guest }) => guest), ...this.late.guests()];
+    this.retire(Math.max(0, ...busy.map(({ limits }) => limits.timeoutMs)) * 2 + drainGraceMs);
+  }
+
   /** Takes no more calls, and ends with the last one it has, at the latest after the time given. */
   retire(withinMs: number, kill: () => void = () => this.stop()): void {
     if (this.isRetired) return;
@@ -208,9 +215,9 @@ export class RunnerLink implements CallLink {
 
   finished(call: HostCall): void {
     this.calls.delete(call.id);
-    this.endIfDone();
     // Its runner hears of the end only now, and may go on with work after it.
     if (call.isPassedOn) this.late.add(call);
+    this.endIfDone();
   }
 
   failed({ guest, traceId }: HostCall, { code, detail }: Problem): void {
@@ -219,7 +226,8 @@ export class RunnerLink implements CallLink {
   }
 
   private endIfDone(): void {
-    if (this.lastAct !== undefined && this.calls.size === 0 && !this.isOver) this.lastAct();
+    if (this.lastAct === undefined || this.isOver || this.calls.size > 0) return;
+    if (this.late.guests().length === 0) this.lastAct();
   }
 
   private send(call: HostCall, key: number, request: GuestRequest | undefined): void {
@@ -291,15 +299,14 @@ export class RunnerLink implements CallLink {
         break;
       case toEngine.settled:
         this.late.delete(id);
+        this.endIfDone();
         break;
       case toEngine.requestCredit:
         this.calls.get(id)?.grantRequest(arg);
         break;
-      case toEngine.op: {
-        const loaded = this.guests.ofKey(arg);
-        if (loaded !== undefined) this.startOp(id, loaded.guest, text, bytes);
+      case toEngine.op:
+        this.forKey(arg, ({ guest }) => this.startOp(id, guest, text, bytes));
         break;
-      }
       case toEngine.opCancel:
         this.ops.cancel(id);
         break;
@@ -344,23 +351,15 @@ export class RunnerLink implements CallLink {
         if (fatalBreaches.has(text)) this.options.trusted.set(loaded.guest.id, 'none');
         break;
       }
-      case toEngine.earned: {
-        const loaded = this.guests.ofKey(arg);
-        if (loaded === undefined) break;
-        if (text === '') this.options.trusted.credit(loaded.guest.id, id);
-        else this.options.trusted.set(loaded.guest.id, text);
+      case toEngine.earned:
+        this.forKey(arg, ({ guest }) => this.options.trusted.told(guest.id, text, id));
         break;
-      }
-      case toEngine.worn: {
-        const loaded = this.guests.ofKey(arg);
-        if (loaded !== undefined) this.release(loaded);
+      case toEngine.worn:
+        this.forKey(arg, (loaded) => this.release(loaded));
         break;
-      }
-      case toEngine.heavy: {
-        const loaded = this.guests.ofKey(arg);
-        if (loaded !== undefined) this.options.onHeavy(loaded.guest);
+      case toEngine.heavy:
+        this.forKey(arg, ({ guest }) => this.options.onHeavy(guest));
         break;
-      }
       case toEngine.lost:
         this.threadLost(text === 'memory-limit' ? 'memory' : 'hang', this.guests.culprit(arg));
         break;
@@ -375,6 +374,11 @@ export class RunnerLink implements CallLink {
       default:
         throw new RangeError(`unknown frame type ${type}`);
     }
+  }
+
+  private forKey(key: number, act: (loaded: LoadedGuest) => void): void {
+    const loaded = this.guests.ofKey(key);
+    if (loaded !== undefined) act(loaded);
   }
 
   /** An answer whose body the engine holds: that of an operation, 0 for the call's own request. */

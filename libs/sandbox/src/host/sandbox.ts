@@ -26,8 +26,6 @@ const defaultWasmMaxPages = 4096;
 const wasmRunnerMemoryMb = 512;
 /** Isolates made, in any runner, after which memory is looked at. */
 const loadsBetweenTending = 8;
-/** Beyond the longest time a call may take, how long a runner that is replaced may linger, ms. */
-const replaceWithinMs = 130_000;
 
 /** Starts the first spare runner, so that a fault of the installation shows at start and not at the first call. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
@@ -86,7 +84,7 @@ class RunnerPool implements Sandbox {
         link.stop();
         this.remove(link);
       },
-      replace: (link) => link.retire(replaceWithinMs),
+      replace: (link) => link.replace(),
       evicted: (guest, reason) => options.onEvicted?.(guest, reason),
     });
     this.tendTimer = setInterval(() => this.tender.tend([...this.all], Date.now()), limits.tendEveryMs);

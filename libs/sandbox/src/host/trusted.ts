@@ -21,6 +21,12 @@ export class Trusted {
     return this.byId.get(guestId) ?? nothing;
   }
 
+  /** What a runner says: a trust, or without one the credit of a guest that leaves in peace. */
+  told(guestId: string, text: string, credit: number): void {
+    if (text === '') this.credit(guestId, credit);
+    else this.set(guestId, text);
+  }
+
   set(guestId: string, text: string): void {
     const { credit } = this.of(guestId);
     this.byId.delete(guestId);
