@@ -38,7 +38,7 @@ export interface DataPlaneOptions {
   readonly sandbox: Pick<Sandbox, 'invoke'>;
   readonly cache: TokenCache;
   readonly verifier: Pick<TokenVerifier, 'verify'>;
-  readonly limits: Pick<FloodLimits, 'assertMayTry' | 'takeCall'>;
+  readonly limits: Pick<FloodLimits, 'assertMayTry' | 'takeCall' | 'takeRequest'>;
   readonly cors: RunCors;
   /** Origins of pages that may open WebSockets. */
   readonly origins: ReadonlySet<string>;
@@ -135,7 +135,11 @@ export class DataPlane {
     };
     try {
       if (path === undefined) throw new Problem('not-found', 'Calls go to /run/{namespace}/{name}/{path}.');
-      if (upgrade !== undefined) call.handshake = readHandshake(request, this.options.origins);
+      if (upgrade !== undefined) {
+        // A plain request was counted before it came here.
+        this.options.limits.takeRequest(request);
+        call.handshake = readHandshake(request, this.options.origins);
+      }
       this.authenticate(call);
     } catch (error) {
       this.fail(call, error);
@@ -215,7 +219,7 @@ export class DataPlane {
         limitReading(response, active.guest.limits.timeoutMs);
       } else {
         response.off('close', gone);
-        this.openSocket(call, active, answer);
+        this.openSocket(call, active, answer, principal.expiresAtMs);
         outcome = 'ok';
       }
       active.ran();
@@ -230,6 +234,7 @@ export class DataPlane {
     { request, response, upgrade, handshake, leave }: Call,
     active: Active,
     { webSocket, headers }: GuestResponse,
+    untilMs: number,
   ): void {
     if (webSocket === undefined || upgrade === undefined || handshake === undefined) return;
     response.detachSocket(upgrade.socket as Socket);
@@ -238,6 +243,7 @@ export class DataPlane {
       request,
       protocol: chosenProtocol(handshake, headers),
       guest: webSocket,
+      untilMs,
       onClose: () => {
         active.left();
         leave?.();

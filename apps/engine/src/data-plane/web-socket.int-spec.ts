@@ -194,6 +194,23 @@ describe('a WebSocket to a proxylet', () => {
     expect(performance.now() - startedMs).toBeGreaterThan(2000);
   });
 
+  it('does not outstay the token that opened it', async () => {
+    const claims = {
+      sub: 'alice',
+      scope: 'engine:invoke',
+      roles: ['user'],
+      aud: 'urn:proxylet:engine:local',
+    };
+    const exp = Math.floor(Date.now() / 1000) + 2;
+    const client = await open('/', [], {
+      authorization: `Bearer ${engine.issuer.token({ ...claims, exp })}`,
+    });
+    const talking = setInterval(() => client.send('still here'), 200);
+    const ended = await bye(client);
+    clearInterval(talking);
+    expect(ended).toEqual([3000, 'the token has expired']);
+  });
+
   it('counts against what an installation may have open, until it closes', async () => {
     const clients = await Promise.all([open(), open(), open(), open()]);
     expect(await refusal(dial())).toMatchObject({

@@ -22,16 +22,27 @@ export interface Opening extends Upgrade {
   /** Answered as `Sec-WebSocket-Protocol`: one of those the client named. */
   readonly protocol: string | undefined;
   readonly guest: GuestSocket;
+  /** When the caller's token expires, ms since 1970: nobody outstays it. */
+  readonly untilMs: number;
   readonly onClose: () => void;
 }
 
 /** How long the client has to answer a close. */
 const closeTimeoutMs = 5000;
+/** A timer cannot wait for longer; by then the connection had better be made anew in any case. */
+const longestTimerMs = 2 ** 31 - 1;
 /** How often a client is asked whether it is still there; one that was silent ever since is gone. */
 const pingMs = 30_000;
 
-/** RFC 6455 §7.4.1. */
-const code = { goingAway: 1001, none: 1005, broken: 1006, guestFailed: 1011, restart: 1012 } as const;
+/** RFC 6455 §7.4.1 and IANA's registry of close codes. */
+const code = {
+  goingAway: 1001,
+  none: 1005,
+  broken: 1006,
+  guestFailed: 1011,
+  restart: 1012,
+  unauthorized: 3000,
+} as const;
 
 /** WebSockets of calls, from the handshake to the last byte. */
 export class WebSockets implements Disposable {
@@ -96,9 +107,13 @@ export class WebSockets implements Disposable {
     this.server.close();
   }
 
-  private join(client: WebSocket, { guest, onClose }: Opening): void {
+  private join(client: WebSocket, { guest, untilMs, onClose }: Opening): void {
     this.alive.add(client);
     const idle = setTimeout(() => end(client, code.goingAway, 'idle'), this.limits.idleMs);
+    const expiry = setTimeout(
+      () => end(client, code.unauthorized, 'the token has expired'),
+      Math.min(untilMs - Date.now(), longestTimerMs),
+    );
     client.on('message', (data, isBinary) => {
       idle.refresh();
       const bytes = data as Buffer;
@@ -109,6 +124,7 @@ export class WebSockets implements Disposable {
     client.on('error', () => undefined);
     client.on('close', (status, reason) => {
       clearTimeout(idle);
+      clearTimeout(expiry);
       guest.closed(status, reason.toString('utf8'));
       onClose();
     });
