@@ -43,11 +43,14 @@ function page(scores) {
 <!-- Made by \`node test/wpt/run.mjs --update\`; changes by hand are lost. -->
 
 Web-platform-tests (the dated copy in Debian's source of Node 20.19.2), each file in a fresh isolate of the real
-sandbox, and the same file on plain Node for comparison. The
-proxylet has the capability \`wasm\`, which some files need to come by memory of every kind. Over HTTP, each file a published and
-installed proxylet (\`node test/wpt/run.mjs --http\`), the figures are the same. workerd runs the same modules, each in a
-process of its own. Counted are the files that need no page (\`*.any.js\`).
+sandbox, and the same file on plain Node for comparison. Counted are the files that need no page (\`*.any.js\`).
 A subtest that fails without an expectation fails the build, and so does one that passes against it.
+
+The proxylet has the capability \`wasm\`, which some files need to come by memory of every kind. Over HTTP, with each
+file as a published and installed proxylet of a whole stack (\`node test/wpt/run.mjs --http\`), the figures are the same.
+
+workerd runs the same modules, each in a process of its own, as it is configured without flags (\`--workerd\`); a file that
+does not come to its end there within 24 s counts with what it told until then. Where its column is empty, too many did.
 
 ${table(scores)}
 ## What fails, and why
