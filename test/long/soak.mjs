@@ -37,7 +37,7 @@ async function run() {
   try {
     const { pid } = site.stack.engine;
     const load = new Load(site);
-    const watch = new ProcessWatch(pid);
+    const watch = new ProcessWatch(site.stack.engine);
     load.start();
     await killAtRandom(load, pid, performance.now() + seconds * 1000);
     await load.stop();
