@@ -322,7 +322,7 @@ describe('a sandbox', () => {
         if (pathname === '/ticks') return new Response(String(ticks));
         setInterval(() => { ticks += 1; }, 1);
         void (async () => { for (;;) { await env.KV.get('k'); ticks += 1; } })();
-        if (pathname === '/late') ctx.waitUntil(new Promise((done) => setTimeout(done, 60)));
+        if (pathname === '/late') ctx.waitUntil(new Promise((done) => setTimeout(done, 500)));
         return new Response();
       } };`);
     const ticks = async (): Promise<number> =>
@@ -334,8 +334,8 @@ describe('a sandbox', () => {
     expect(await ticks()).toBe(atOnce);
 
     await sut.call(guest, { url: 'http://engine.example/late' });
-    await expect.poll(ticks).toBeGreaterThan(atOnce + 3);
-    await expect.poll(async () => (await ticks()) === (await ticks())).toBe(true);
+    await expect.poll(ticks, { timeout: 10_000 }).toBeGreaterThan(atOnce + 3);
+    await expect.poll(async () => (await ticks()) === (await ticks()), { timeout: 10_000 }).toBe(true);
   });
 
   it('refuses timers while the module starts', async () => {
