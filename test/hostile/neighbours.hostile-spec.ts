@@ -18,18 +18,17 @@ const thief = `export default { async fetch(request, env) {
   }
   found.list = (await env.KV.list()).keys;
   found.cursor = await env.KV.list({ cursor: 'YQ' }).then((page) => page.keys, (error) => error.name);
-  const cache = globalThis.caches === undefined ? undefined : await caches.open('default');
-  found.cached = cache === undefined ? false : (await cache.match('https://shared.example/')) !== undefined;
+  const cache = await caches.open('default');
+  found.cached = (await cache.match('https://shared.example/')) !== undefined;
   return Response.json(found);
 } };`;
 
 const keeper = `export default { async fetch(request, env) {
   await env.KV.put('count', 'a secret of alice');
-  if (globalThis.caches !== undefined) {
-    const cache = await caches.open('default');
-    await cache.put('https://shared.example/', new Response('a secret of alice', { headers: { 'cache-control': 'max-age=60' } }));
-  }
-  return new Response('kept');
+  const cache = await caches.open('default');
+  await cache.put('https://shared.example/', new Response('a secret of alice', { headers: { 'cache-control': 'max-age=60' } }));
+  const own = await cache.match('https://shared.example/');
+  return new Response(own === undefined ? 'not cached' : 'kept');
 } };`;
 
 /** Memory that a fresh buffer comes with, of whoever had it before. */
@@ -70,10 +69,11 @@ afterAll(() => silent.close());
 
 const suite = useStack({ engine: { PROXYLET_ENGINE_FETCH_CONCURRENCY: '6' } }, async (stack) => {
   const kv = { capabilities: ['kv'] };
+  const stores = { capabilities: ['kv', 'cache'] };
   await stack.deploy('bob', { name: 'good/hello', source: hello });
   await stack.deploy('bob', { name: 'good/count', source: counter, manifest: kv });
-  await stack.deploy('alice', { name: 'state/keeper', source: keeper, manifest: kv });
-  await stack.deploy('bob', { name: 'state/thief', source: thief, manifest: kv });
+  await stack.deploy('alice', { name: 'state/keeper', source: keeper, manifest: stores });
+  await stack.deploy('bob', { name: 'state/thief', source: thief, manifest: stores });
   await stack.deploy('bob', { name: 'state/scavenger', source: scavenger });
   await stack.deploy('alice', {
     name: 'storm/timers',
