@@ -159,7 +159,7 @@ export const engineSettings = {
   cpuSharePercent: setting({
     env: 'PROXYLET_ENGINE_CPU_SHARE_PERCENT',
     type: value.int({ min: 1, max: 100_000 }),
-    default: '20',
+    default: '80',
     description: 'CPU time that an installation may use over time, percent of one core.',
   }),
   cpuBurstMs: setting({
