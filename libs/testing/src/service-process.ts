@@ -3,9 +3,6 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { bareEnvironment } from './environment.config.js';
 
-/** As `npm start` gives them. */
-const engineFlags = ['--max-semi-space-size=1'];
-
 export interface ServiceProcessOptions {
   readonly name: string;
   /** File that Node runs. */
@@ -61,8 +58,7 @@ export class ServiceProcess implements AsyncDisposable {
   async start(): Promise<void> {
     if (this.child !== undefined) throw new Error(`The ${this.options.name} runs already`);
     const port = this.ready?.url === undefined ? 0 : Number(new URL(this.ready.url).port);
-    const flags = this.options.name === 'engine' ? engineFlags : [];
-    const child = spawn(process.execPath, [...flags, this.options.main, ...(this.options.args ?? [])], {
+    const child = spawn(process.execPath, [this.options.main, ...(this.options.args ?? [])], {
       env: { ...bareEnvironment(), ...this.options.settings(port), PROXYLET_EXIT_WITH_PARENT: '1' },
       // Standard input stays open as long as the test runs; a service whose test was killed stops by itself.
       stdio: ['pipe', 'pipe', 'pipe'],

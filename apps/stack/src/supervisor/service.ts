@@ -4,12 +4,6 @@ import { z } from 'zod';
 import { exitCodes, Stop } from '../stop.js';
 import type { ServiceLog } from './service-log.js';
 
-/**
- * V8 answers bytes outside its heap, which parts of streams are, by collecting all of the heap, unless a small young
- * generation has let go of them before: bodies that are passed on go at nearly twice the speed.
- */
-const engineFlags = ['--max-semi-space-size=1'];
-
 const readySchema = z.looseObject({ ready: z.literal(true), url: z.url(), pid: z.int().positive() });
 
 export interface ServiceOptions {
@@ -44,7 +38,7 @@ export class Service {
     this.name = name;
     this.log = log;
     // Its standard input stays open as long as this process lives: also `kill -9` closes it, and the service stops.
-    this.child = spawn(process.execPath, [...(name === 'engine' ? engineFlags : []), main], {
+    this.child = spawn(process.execPath, [main], {
       env: { ...environment, PROXYLET_EXIT_WITH_PARENT: '1' },
       stdio: ['pipe', 'pipe', 'pipe'],
       // Ctrl-C in a terminal reaches this process alone, which then stops the services in order.
