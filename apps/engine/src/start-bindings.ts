@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import type { Sandbox } from '@proxylet/sandbox';
-import { newTraceId } from './data-plane/trace-id.js';
+import { newTraceId, type Sandbox } from '@proxylet/sandbox';
 import { Deliveries } from './deliveries.js';
 import type { EngineConfig } from './engine.config.js';
 import type { Active } from './installations/active.js';

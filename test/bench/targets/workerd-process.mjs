@@ -7,15 +7,17 @@ import workerd from 'workerd';
 
 /**
  * workerd with module workers, each on a socket of its own where its `socket` is true, and with bindings to the
- * others by upper-case names where it is a `router`; it reaches public addresses, and private ones where it may.
+ * others by upper-case names where it is a `router`; it reaches public addresses, and private ones where it may. A
+ * loader can make workers of sources, as `env.LOADER`.
  *
- * @param workers `{ name, source, socket?, router?, mayReachPrivate? }` each
+ * @param workers `{ name, source, socket?, router?, mayReachPrivate?, isLoader? }` each
  */
 export async function startWorkerdWith(workers) {
   const folder = await mkdtemp(join(tmpdir(), 'proxylet-bench-workerd-'));
   await writeFile(join(folder, 'config.capnp'), configOf(workers));
   for (const { name, source } of workers) await writeFile(join(folder, `${name}.mjs`), source);
-  const child = spawn(workerd.default, ['serve', '--control-fd=3', join(folder, 'config.capnp')], {
+  const flags = workers.some(({ isLoader }) => isLoader === true) ? ['--experimental'] : [];
+  const child = spawn(workerd.default, ['serve', ...flags, '--control-fd=3', join(folder, 'config.capnp')], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   });
   const wanted = workers.filter(({ socket }) => socket === true).length;
@@ -34,9 +36,6 @@ export async function startWorkerdWith(workers) {
 
 function configOf(workers) {
   const others = workers.filter(({ router }) => router !== true);
-  const bindings = others
-    .map(({ name }) => `(name = "${name.toUpperCase()}", service = "${name}")`)
-    .join(', ');
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
@@ -50,15 +49,26 @@ const config :Workerd.Config = (
     .join(', ')}],
 );
 
-${workers
-  .map(
-    ({ name, router, mayReachPrivate }) => `const ${name} :Workerd.Worker = (
+${workers.map((worker) => workerOf(worker, others)).join('\n')}`;
+}
+
+function workerOf({ name, router, mayReachPrivate, isLoader }, others) {
+  const bindings = [
+    ...(router === true
+      ? others.map((one) => `(name = "${one.name.toUpperCase()}", service = "${one.name}")`)
+      : []),
+    ...(isLoader === true ? ['(name = "LOADER", workerLoader = (id = "bench"))'] : []),
+  ];
+  const more = [
+    ...(mayReachPrivate === true ? ['globalOutbound = "anywhere"'] : []),
+    ...(isLoader === true ? ['compatibilityFlags = ["experimental"]'] : []),
+    ...(bindings.length > 0 ? [`bindings = [${bindings.join(', ')}]`] : []),
+  ];
+  return `const ${name} :Workerd.Worker = (
   modules = [(name = "${name}", esModule = embed "${name}.mjs")],
   compatibilityDate = "${workerd.compatibilityDate}",
-${mayReachPrivate === true ? '  globalOutbound = "anywhere",\n' : ''}${router === true ? `  bindings = [${bindings}],\n` : ''});
-`,
-  )
-  .join('\n')}`;
+${more.map((line) => `  ${line},\n`).join('')});
+`;
 }
 
 /** workerd tells each port it got as a line of JSON; by the socket's name. */

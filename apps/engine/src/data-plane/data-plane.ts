@@ -15,6 +15,7 @@ import {
   type GuestRequest,
   type GuestResponse,
   newTrace,
+  newTraceId,
   type Sandbox,
   type TraceContext,
 } from '@proxylet/sandbox';
@@ -30,7 +31,6 @@ import type { RunCors } from './run-cors.js';
 import { sendStream } from './send-stream.js';
 import { isRunPath, parseRunPath, type RunPath } from './run-path.js';
 import { addTraceHeaders, continuedTrace } from './trace-context.js';
-import { newTraceId } from './trace-id.js';
 import type { Upgrade, WebSockets } from './web-sockets.js';
 
 export interface DataPlaneOptions {

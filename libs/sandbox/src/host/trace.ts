@@ -1,20 +1,10 @@
-import { randomFillSync } from 'node:crypto';
+import { randomIds } from './random-ids.js';
 import type { TraceContext } from '../types.js';
 
-const idBytes = 8;
-const pool = Buffer.alloc(512 * idBytes);
-let next = pool.length;
-
-/** A new W3C span id, 16 hex digits; random bytes are fetched for 512 ids at a time. */
-export function newSpanId(): string {
-  if (next === pool.length) {
-    randomFillSync(pool);
-    next = 0;
-  }
-  const id = pool.toString('hex', next, next + idBytes);
-  next += idBytes;
-  return id;
-}
+/** A new W3C trace id, 32 hex digits. */
+export const newTraceId = randomIds(16);
+/** A new W3C span id, 16 hex digits. */
+export const newSpanId = randomIds(8);
 
 /** A span that nobody outside began. Its trace is recorded: each line of its logs carries the trace id. */
 export function newTrace(): TraceContext {
