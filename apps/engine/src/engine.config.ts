@@ -1,7 +1,6 @@
 import { commonSettings, type ConfigOf, loadConfig, setting, value } from '@proxylet/nest';
 import { z } from 'zod';
 import { isolateSettings } from './limits/isolate-settings.js';
-import { parseKeys } from './secrets/key-ring.js';
 
 /** Capabilities this engine has built in; a setting can only take some away. */
 export const builtCapabilities = ['cache', 'kv', 'schedule', 'secrets', 'topics', 'wasm'] as const;
@@ -244,12 +243,7 @@ export const engineSettings = {
   }),
   secretsKeys: setting({
     env: 'PROXYLET_ENGINE_SECRETS_KEY',
-    type: value.text({ max: 4096 }).transform((text, context) => {
-      const keys = parseKeys(text);
-      if (keys !== undefined) return keys;
-      context.addIssue({ code: 'custom', message: 'must be keys of 32 bytes in base64, apart by commas' });
-      return [];
-    }),
+    type: value.sealingKeys(),
     optional: true,
     secret: true,
     defaultText: 'a key made at the first start, in the file `secrets.key` of the state folder',

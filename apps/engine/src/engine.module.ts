@@ -37,7 +37,6 @@ import type { EngineConfig } from './engine.config.js';
 import { EngineCore } from './engine-core.js';
 import { registerEngineMetrics } from './engine-metrics.js';
 import { startEngineCore } from './start-engine-core.js';
-import { KeyFileError } from './secrets/key-ring.js';
 import { StateLockedError } from './store/state-lock.js';
 
 /** The one module of the engine: a list of what is wired. */
@@ -120,7 +119,7 @@ async function startCore(config: EngineConfig, info: ServiceInfo, log: Log): Pro
   try {
     return await startEngineCore({ config, stateDir: info.stateDir, log, ownPorts });
   } catch (error) {
-    if (!(error instanceof StateLockedError || error instanceof KeyFileError)) throw error;
+    if (!(error instanceof StateLockedError)) throw error;
     throw new ServiceFault(exitCodes.stateNotWritable, error.message, { cause: error });
   }
 }

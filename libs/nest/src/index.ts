@@ -31,6 +31,8 @@ export { openApiDocument } from './openapi/document.js';
 export { logProblem } from './problem/problem.filter.js';
 export * from './problem/send-problem.js';
 export { toProblem } from './problem/to-problem.js';
+export * from './sealing/key-file.js';
+export * from './sealing/sealing-key.js';
 export * from './service/create-app.js';
 export type { FrontHandler } from './service/fastify.js';
 export * from './service/health.js';

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { exitCodes, type Log, ServiceFault } from '@proxylet/nest';
+import { exitCodes, type Log, makeKeyFile, readKeyFile, ServiceFault } from '@proxylet/nest';
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { SealingKeyRow, WebhookRow } from '../database/webhook.entity.js';
 import { TufDocumentRow, TufKeyRow, TufStateRow } from '../database/tuf.entity.js';
 import { placeOfTufKey } from '../tuf/tuf-keys.js';
-import { keyOfFile } from './key-file.js';
 import { SecretBox, sealedUnder } from './secret-box.js';
 
 export interface BoxParts {
@@ -23,7 +22,8 @@ export interface BoxParts {
  * @throws ServiceFault where no key was given and the secrets were sealed by a catalog with another key file
  */
 export async function openSecretBox({ database, folder, given, log }: BoxParts): Promise<SecretBox> {
-  const box = new SecretBox(given ?? [await keyOfFile(join(folder, 'secrets.key'))]);
+  const file = join(folder, 'secrets.key');
+  const box = new SecretBox(given ?? (await readKeyFile(file)) ?? (await makeKeyFile(file)));
   await database.write(['sealing', 'webhooks'], async (manager) => {
     const row = await manager.findOneBy(SealingKeyRow, { id: 1 });
     if (row !== null && !box.has(row.keyId)) {

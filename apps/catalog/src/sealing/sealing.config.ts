@@ -1,19 +1,9 @@
-import { type SettingType, setting } from '@proxylet/nest';
-import { z } from 'zod';
-
-const keys: SettingType<readonly Buffer[]> = z
-  .string()
-  .transform((text) => text.split(/[\s,]+/).filter((word) => word !== ''))
-  .refine(
-    (words) => words.length > 0 && words.every((word) => /^[A-Za-z0-9+/_-]{43}=?$/.test(word)),
-    'must be a key of 32 bytes in base64, or several apart by blanks or commas',
-  )
-  .transform((words) => words.map((word) => Buffer.from(word, 'base64')));
+import { setting, value } from '@proxylet/nest';
 
 export const sealingSettings = {
   secretsKeys: setting({
     env: 'PROXYLET_CATALOG_SECRETS_KEY',
-    type: keys,
+    type: value.sealingKeys(),
     optional: true,
     secret: true,
     defaultText: 'made once, in the file `secrets.key` of the state folder',

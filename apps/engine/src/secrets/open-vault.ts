@@ -14,7 +14,7 @@ export interface OpenVaultOptions {
  * Opens the keys, which lie beside the database and never in it, and reads the secrets. One whose key is lost does not
  * hold up the rest: it counts as not set, and the log says so.
  *
- * @throws KeyFileError
+ * @throws ServiceFault where the file of keys cannot be used
  */
 export async function openVault({ config, stateDir, store, log }: OpenVaultOptions): Promise<SecretVault> {
   const keys = await KeyRing.open({

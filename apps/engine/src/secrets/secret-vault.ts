@@ -1,7 +1,8 @@
 import { Problem } from '@proxylet/contract';
+import { seal, unseal } from '@proxylet/nest';
 import { onStorage } from '../store/on-storage.js';
 import type { KeyRing } from './key-ring.js';
-import { open, type Place, seal, type SealedSecret } from './sealing.js';
+import { type Place, type SealedSecret, textOfPlace } from './sealed-secret.js';
 
 /** What one change does to the secrets of an installation. */
 export interface SecretChange {
@@ -52,7 +53,7 @@ export class SecretVault {
     return {
       ...place,
       keyId: this.keys.current.id,
-      sealed: seal(this.keys.current, place, value),
+      sealed: seal(this.keys.current, textOfPlace(place), value),
       createdAtMs: before?.createdAtMs ?? nowMs,
       changedAtMs: nowMs,
       changedBy,
@@ -158,7 +159,8 @@ export class SecretVault {
     const stale = this.all().filter(({ keyId }) => keyId !== current.id);
     const save = stale.flatMap((row) => {
       const value = this.valueOf(row);
-      return value === undefined ? [] : [{ ...row, keyId: current.id, sealed: seal(current, row, value) }];
+      if (value === undefined) return [];
+      return [{ ...row, keyId: current.id, sealed: seal(current, textOfPlace(row), value) }];
     });
     if (save.length > 0) await this.store.resealSecrets(save);
     // What was removed meanwhile stays removed.
@@ -173,7 +175,7 @@ export class SecretVault {
     const key = row === undefined ? undefined : this.keys.find(row.keyId);
     if (row === undefined || key === undefined) return undefined;
     try {
-      return open(key, row, row.sealed);
+      return unseal(key, textOfPlace(row), row.sealed);
     } catch {
       return undefined;
     }

@@ -1,7 +1,7 @@
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import type { EgressRule } from '../egress/egress-rules.js';
 import type { Installation } from '../installations/installation.js';
-import type { SealedSecret } from '../secrets/sealing.js';
+import type { SealedSecret } from '../secrets/sealed-secret.js';
 import type { SecretChange } from '../secrets/secret-vault.js';
 import { onStorage } from './on-storage.js';
 import { Initial1700000000000 } from './migrations/1700000000000-initial.js';

@@ -2,7 +2,7 @@ import type { Digest } from '@proxylet/contract';
 import { EntitySchema } from 'typeorm';
 import type { Installation } from '../installations/installation.js';
 import type { EgressRule } from '../egress/egress-rules.js';
-import type { SealedSecret } from '../secrets/sealing.js';
+import type { SealedSecret } from '../secrets/sealed-secret.js';
 
 /** Row of `installations`: an `Installation` with its owner spread out. */
 export interface InstallationRow extends Omit<Installation, 'owner' | 'previous' | 'config'> {

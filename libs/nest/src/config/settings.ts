@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { parseKeys } from '../sealing/sealing-key.js';
 
 /** How the text of an environment variable becomes a value. */
 export type SettingType<T> = z.ZodType<T, string>;
@@ -70,6 +71,17 @@ export const value = {
       .string()
       .max(4096)
       .transform((text) => resolve(text)),
+  /** Keys to seal with, the first in use. */
+  sealingKeys: (): SettingType<readonly Buffer[]> =>
+    z.string().transform((text, context) => {
+      const keys = parseKeys(text);
+      if (keys !== undefined) return keys;
+      context.addIssue({
+        code: 'custom',
+        message: 'must be a key of 32 bytes in base64, or several apart by blanks or commas',
+      });
+      return z.NEVER;
+    }),
   oneOf: <const T extends readonly [string, ...string[]]>(...options: T): SettingType<T[number]> =>
     z.enum(options, `must be one of ${options.join(', ')}`),
   json: <T>(schema: z.ZodType<T>): SettingType<T> => z.string().transform(parseJson).pipe(schema),
